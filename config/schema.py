@@ -16,6 +16,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SecretStr,
     StringConstraints,
     model_validator,
@@ -24,7 +25,6 @@ from pydantic import (
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,127}$")]
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
-Parameter = str | int | float | bool | tuple[str, ...] | dict[str, str] | list[dict[str, str]]
 
 
 def http_url(value: str) -> str:
@@ -54,7 +54,7 @@ class TargetSpec(Named):
     base_url: HttpUrl
     api_url: HttpUrl | None = Field(None, description="The API's origin; default: base_url.")
     cookies: dict[str, str] = Field(
-        default_factory=dict, description="Set in every browser; pin FLIPPER_ID here."
+        default_factory=dict, repr=False, description="Set in every browser; pin FLIPPER_ID here."
     )
     block: tuple[str, ...] = Field(
         (), description="URL globs that probes must not load, such as analytics hosts."
@@ -100,8 +100,12 @@ class JourneyProbe(ProbeBase):
 
     kind: Literal["journey"] = "journey"
     journey: Name
-    params: dict[str, Parameter] = Field(default_factory=dict)
-    cookies: dict[str, str] = Field(default_factory=dict, description="Added to the target's.")
+    params: dict[str, JsonValue] = Field(
+        default_factory=dict, description="What the journey itself defines; checked at start."
+    )
+    cookies: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="Added to the target's."
+    )
     storage_state_file: Path | None = None
     locale: str = "en-US"
     timezone: str = "America/New_York"
@@ -124,8 +128,8 @@ class RequestProbe(ProbeBase):
     method: Literal["GET", "HEAD", "POST"] = "GET"
     path: str = "/"
     origin: Literal["base", "api"] = "base"
-    headers: dict[str, str] = Field(default_factory=dict)
-    body: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    body: str | None = Field(None, repr=False)
     status: tuple[int, ...] = (200,)
     json_expect: tuple[JsonExpectation, ...] = ()
     tls_days_left: Annotated[int, Field(ge=1)] | None = None
@@ -213,7 +217,7 @@ class StoreSpec(Strict):
     """Where the flags live."""
 
     kind: Literal["sql"] = "sql"
-    url: str = Field(description="SQLAlchemy URL of the database with Ruby Flipper's tables.")
+    url: str = Field(repr=False, description="SQLAlchemy URL; Ruby Flipper's tables are there.")
     timeout_s: Seconds = 5
     poll_s: Seconds = Field(2, description="How often flags are read, to notice people.")
 

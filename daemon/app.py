@@ -1,0 +1,254 @@
+"""Composition root: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from config.errors import ConfigError
+from config.load import load
+from config.schema import Config
+from daemon.engine import Engine
+from daemon.journal import Journal
+from daemon.metrics import Metrics
+from daemon.scheduler import Scheduler
+from daemon.web import Desk, create_app, serve
+from flags.stores.sql import SqlFlagStore
+from flags.switch import Switch
+from probes.chromium import find
+from probes.journey import checked_params, load_journeys
+from probes.model import Run
+from probes.pool import LocalPool
+
+log = structlog.get_logger(__name__)
+
+#: How long runs under way may take to finish after SIGTERM; container engines kill at 10 s.
+DRAIN_S = 7.0
+HOUSEKEEPING_S = 3600.0
+GAUGES_S = 5.0
+#: The longest that the applier sleeps without being woken.
+IDLE_S = 1.0
+#: Sections that are read once: their sockets, files and processes are made from them.
+FIXED = ("store", "journal", "web", "metrics", "browser", "pools")
+
+
+class ReloadRefused(Exception):
+    """A new configuration that cannot be taken while running; the old one stays."""
+
+
+class Daemon:
+    """Everything, wired. Nothing is started before `start()`.
+
+    Raises:
+        JournalError, BrowserMissing, JourneyError, WebError: each says what is wrong and the
+            remedy; nothing was started.
+    """
+
+    def __init__(self, config: Config, reload_from: Callable[[], Config] | None = None) -> None:
+        self._reload_from = reload_from
+        self.config = config
+        find(config.browser)
+        check_journeys(config)
+        self.journal = Journal(config.journal.path)
+        self.metrics = Metrics(CollectorRegistry(), config.metrics.duration_buckets_s)
+        self.store = SqlFlagStore(config.store.url, config.store.timeout_s)
+        switch = Switch(self.store)
+        self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._pools: dict[str, LocalPool] = {}
+        self.scheduler = Scheduler(config, self._pools, self.metrics)
+        self.engine = Engine(config, self.journal, switch, self.metrics, self.scheduler.dispatch)
+        desk = Desk(
+            engine=self.engine,
+            journal=self.journal,
+            switch=switch,
+            registry=self.metrics.registry,
+            run_now=self.scheduler.run_now,
+            problems=self.problems,
+            alive=self.alive,
+        )
+        try:
+            self.web = serve(create_app(desk), config.web.host, config.web.port)
+        except Exception:
+            self.journal.close()
+            raise
+        self._threads = [
+            threading.Thread(target=self._judge, name="judge", daemon=True),
+            threading.Thread(target=self._apply, name="apply", daemon=True),
+            threading.Thread(target=self.web.run, name="web", daemon=True),
+        ]
+
+    # --- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start workers, threads and ticks."""
+        self._note_reload(accepted=True)
+        owner = str(self.config.journal.path)
+        for location, spec in self.config.pools.items():
+            self._pools[location] = LocalPool(
+                location,
+                spec,
+                self.config.browser,
+                owner,
+                self._runs.put,
+                lambda count: self.metrics.orphans.inc(count),
+            )
+        self.engine.start()
+        self.engine.poll_flags()
+        for thread in self._threads:
+            thread.start()
+        self.scheduler.start()
+        self.scheduler.every("flags", self.config.store.poll_s, self._poll_flags)
+        self.scheduler.every("gauges", GAUGES_S, self._show_gauges)
+        self.scheduler.every("housekeeping", HOUSEKEEPING_S, self._keep_house)
+        if not self.config.web.tokens.operator and not self.config.web.tokens.viewer:
+            log.warning("no token configured: whoever can reach loopback is an operator")
+        log.info("started", web=self.web.url, guards=len(self.config.guards))
+
+    def stop(self) -> None:
+        """Drain: no new runs, runs under way finish, everything decided is applied."""
+        log.info("draining", seconds=DRAIN_S)
+        self.scheduler.stop()
+        until = time.monotonic() + DRAIN_S
+        for pool in self._pools.values():
+            pool.stop(max(0.0, until - time.monotonic()))
+        self._runs.put(None)
+        self._threads[0].join(DRAIN_S)
+        self._stopping.set()
+        self.engine.wake.set()
+        self._threads[1].join(DRAIN_S)
+        self.web.close()
+        self.store.close()
+        self.journal.close()
+        log.info("stopped")
+
+    def reload(self) -> None:
+        """Take the file anew; a bad one is refused whole, and the old one keeps running."""
+        if self._reload_from is None:
+            return
+        try:
+            config = self._reload_from()
+            for section in FIXED:
+                if getattr(config, section) != getattr(self.config, section):
+                    raise ReloadRefused(f"{section} changed: that needs a restart")
+            check_journeys(config)
+        except Exception as cause:
+            self._note_reload(accepted=False)
+            log.error("configuration refused", error=str(cause))  # noqa: TRY400 - no defect of ours
+            return
+        self.config = config
+        self.engine.reload(config)
+        self.scheduler.reload(config)
+        self._note_reload(accepted=True)
+        log.info("configuration taken", guards=len(config.guards), probes=len(config.probes))
+
+    # --- threads ----------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        while (run := self._runs.get()) is not None:
+            self._show_pools()
+            self.scheduler.ended(run)
+            try:
+                self.engine.take_run(run)
+                self.scheduler.set_pace(self.engine.fast_probes())
+            except Exception:
+                # The single catch-all of a turn: nothing of it was kept, and the next run is
+                # judged anew. A count that rises is a defect or a broken disk.
+                self.metrics.turn_failures.inc()
+                log.exception("turn failed", run=run.id, probe=run.probe)
+
+    def _apply(self) -> None:
+        while not self._stopping.is_set():
+            wait_s = IDLE_S
+            try:
+                self.engine.wake.clear()
+                later = self.engine.apply_pending()
+                if later is not None:
+                    wait_s = min(IDLE_S, (later - datetime.now(UTC)).total_seconds())
+            except Exception:
+                self.metrics.turn_failures.inc()
+                log.exception("applying failed")
+            self.engine.wake.wait(max(0.0, wait_s))
+
+    # --- chores -----------------------------------------------------------------------------
+
+    def _poll_flags(self) -> None:
+        try:
+            self.engine.poll_flags()
+        except Exception:
+            self.metrics.turn_failures.inc()
+            log.exception("polling flags failed")
+
+    def _show_gauges(self) -> None:
+        self._show_pools()
+        self.metrics.journal_bytes.set(self.journal.size_bytes())
+        self.engine.show()
+
+    def _show_pools(self) -> None:
+        for location, pool in self._pools.items():
+            self.metrics.pool_busy.labels(location).set(pool.busy)
+            self.metrics.pool_waiting.labels(location).set(pool.waiting)
+
+    def _keep_house(self) -> None:
+        keep = self.config.journal
+        self.journal.prune(datetime.now(UTC) - timedelta(days=keep.runs_keep_days))
+        prune_artifacts(keep.artifacts_folder, keep.artifacts_keep)
+
+    def _note_reload(self, *, accepted: bool) -> None:
+        self.metrics.reload_success.set(accepted)
+        if accepted:
+            self.metrics.reload_time.set(time.time())
+
+    # --- health -----------------------------------------------------------------------------
+
+    def alive(self) -> bool:
+        """True while every thread of ours is alive."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def problems(self) -> Mapping[str, str]:
+        """Say what keeps the daemon from being ready, by part; empty when it is."""
+        return self.engine.problems
+
+
+def check_journeys(config: Config) -> None:
+    """Check that every journey exists and takes its probes' parameters.
+
+    Raises:
+        JourneyError: names the probe, the journey and what is wrong.
+    """
+    found = load_journeys(config.journeys_folder)
+    for name, probe in config.probes.items():
+        if probe.kind == "journey":
+            checked_params(found, probe.journey, probe.params, f"probes.{name}")
+
+
+def prune_artifacts(folder: Path, keep: int) -> int:
+    """Delete the oldest runs' evidence beyond `keep`; return how many went."""
+    if not folder.is_dir():
+        return 0
+    runs = sorted(
+        (each for each in folder.iterdir() if each.is_dir()), key=lambda p: p.stat().st_mtime
+    )
+    doomed = runs[:-keep] if len(runs) > keep else []
+    for each in doomed:
+        shutil.rmtree(each, ignore_errors=True)
+    return len(doomed)
+
+
+def daemon_from(path: Path, env: Mapping[str, str]) -> Daemon:
+    """Load a file and wire the daemon that it describes.
+
+    Raises: as `load` and `Daemon` do.
+    """
+    return Daemon(load(path, env), lambda: load(path, env))
+
+
+__all__ = ["ConfigError", "Daemon", "ReloadRefused", "daemon_from"]

@@ -1,0 +1,177 @@
+"""PURE: what a guard remembers.
+
+Facts are stored; the phase is derived from them by `phase()`, so that the two can never disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from config.schema import GuardSpec
+from daemon.verdict import ControlFinding
+
+#: What an incident is blamed on.
+Cause = Literal["widget", "site", "powerless", "operator"]
+
+
+class Phase(StrEnum):
+    """Label of a guard's state, for people and metrics."""
+
+    OBSERVE = "observe"
+    ARMED = "armed"
+    SUSPECT = "suspect"
+    BLIND = "blind"
+    SITE_DOWN = "site_down"
+    POWERLESS = "powerless"
+    KILLING = "killing"
+    KILLED_UNVERIFIED = "killed_unverified"
+    KILLED = "killed"
+    KILL_FAILED = "kill_failed"
+    HUMAN_OFF = "human_off"
+    HUMAN_ON = "human_on"
+    HELD = "held"
+    LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A breached rule that is not yet a kill.
+
+    `first_failed_at`: start of the run that began it.
+
+    `failures` counts breaching runs since it began; `confirmations` only those of them whose page
+    was told the exposing flag value, since the last control that did not pass.
+    """
+
+    since: datetime
+    first_failed_at: datetime
+    probe: str
+    reason: str
+    severity: int
+    failures: int = 0
+    confirmations: int = 0
+    passes: int = 0
+    control: ControlFinding | None = None
+    control_at: datetime | None = None
+    control_reason: str = ""
+    control_asked_at: datetime | None = None
+    would_trip_noted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One trip: decided, then written, then verified; `failed_at` where users may still be hit."""
+
+    decided_at: datetime
+    by: str
+    reason: str
+    first_failed_at: datetime | None = None
+    written_at: datetime | None = None
+    verified_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str = ""
+    resetting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """A person's own change of the flag, adopted. `until`: when we stop keeping our hands off."""
+
+    value: bool
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An operator's "hands off"; `until` None holds until released."""
+
+    by: str
+    reason: str
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    id: str
+    cause: Cause
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """Everything a guard remembers.
+
+    `counts_since`: runs that started before it say nothing about today's flag. `flag_value`: last
+    value known to be in the store. `seen`: latest run ids, so that a run told twice counts once.
+    """
+
+    updated_at: datetime | None = None
+    counts_since: datetime | None = None
+    seen: tuple[str, ...] = ()
+    invalid_streak: int = 0
+    suspicion: Suspicion | None = None
+    kill: Kill | None = None
+    kills: tuple[datetime, ...] = ()
+    failed_kills: tuple[datetime, ...] = ()
+    latched: str = ""
+    hold: Hold | None = None
+    human: Human | None = None
+    flag_value: bool | None = None
+    incident: Incident | None = None
+
+    @classmethod
+    def new(cls) -> GuardState:
+        """State of a guard that has seen nothing yet."""
+        return cls()
+
+    def held(self, now: datetime) -> bool:
+        """True while an operator's hold is in force."""
+        return self.hold is not None and (self.hold.until is None or now < self.hold.until)
+
+    def human_on(self, spec: GuardSpec, now: datetime) -> bool:
+        """True while a person's turning the flag on is to be respected."""
+        human = self.human
+        return (
+            human is not None
+            and human.value is not spec.acts_to
+            and (human.until is None or now < human.until)
+        )
+
+    def human_off(self, spec: GuardSpec) -> bool:
+        """True where a person already did what the act would do."""
+        return self.human is not None and self.human.value is spec.acts_to
+
+
+def phase(spec: GuardSpec, state: GuardState, now: datetime) -> Phase:
+    """Derive the label. The most urgent fact wins."""
+    kill = state.kill
+    if kill is not None and kill.verified_at is None:
+        if kill.failed_at is not None:
+            return Phase.KILL_FAILED
+        return Phase.KILLING if kill.written_at is None else Phase.KILLED_UNVERIFIED
+    ordered = (
+        (bool(state.latched), Phase.LATCHED),
+        (kill is not None, Phase.KILLED),
+        (state.held(now), Phase.HELD),
+        (state.human_off(spec), Phase.HUMAN_OFF),
+        (state.human_on(spec, now), Phase.HUMAN_ON),
+        (state.invalid_streak >= spec.blind_after, Phase.BLIND),
+        (_control_is(state, ControlFinding.FAILS), Phase.SITE_DOWN),
+        (_control_is(state, ControlFinding.POWERLESS), Phase.POWERLESS),
+        (state.suspicion is not None, Phase.SUSPECT),
+        (spec.mode == "observe", Phase.OBSERVE),
+    )
+    return next((label for holds, label in ordered if holds), Phase.ARMED)
+
+
+def _control_is(state: GuardState, finding: ControlFinding) -> bool:
+    return (
+        state.suspicion is not None
+        and state.suspicion.control is finding
+        and state.incident is not None
+    )

@@ -1,0 +1,219 @@
+"""Prometheus objects on an injected registry.
+
+Labels are bounded by the configuration: never a URL, an error text or a run id. `job` and
+`instance` are those that dashboards for blackbox_exporter expect, so scrape with `honor_labels`.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from daemon.guard import Phase
+from probes.model import Outcome, Run
+
+_KILL_BUCKETS_S = (1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
+
+
+class Metrics:
+    """Every series of the daemon. One per process, on its own registry."""
+
+    def __init__(self, registry: CollectorRegistry, buckets_s: Iterable[float]) -> None:
+        # A `_created` series beside each counter doubles their number and tells graphs nothing.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry
+        by_run = ("job", "instance", "location")
+        self._success = Gauge(
+            "probe_success", "1 if the last run that judged passed.", by_run, registry=registry
+        )
+        self._duration = Gauge(
+            "probe_duration_seconds", "Duration of the last run.", by_run, registry=registry
+        )
+        self._last_run = Gauge(
+            "tripflag_last_run_timestamp_seconds",
+            "Start of the last run, Unix time.",
+            ("job", "location"),
+            registry=registry,
+        )
+        self._runs = Counter(
+            "tripflag_runs", "Runs by outcome.", ("job", "location", "outcome"), registry=registry
+        )
+        self._run_seconds = Histogram(
+            "tripflag_run_duration_seconds",
+            "Duration of runs.",
+            ("job", "location"),
+            buckets=tuple(buckets_s),
+            registry=registry,
+        )
+        self._step_seconds = Histogram(
+            "tripflag_step_duration_seconds",
+            "Duration of a journey's steps.",
+            ("job", "step"),
+            buckets=tuple(buckets_s),
+            registry=registry,
+        )
+        self._vital = Gauge(
+            "tripflag_web_vital_seconds",
+            "Web vitals of the last run that measured them.",
+            ("job", "location", "vital"),
+            registry=registry,
+        )
+        self._cls = Gauge(
+            "tripflag_web_vital_cls",
+            "Cumulative layout shift of the last run that measured it.",
+            ("job", "location"),
+            registry=registry,
+        )
+        self._exposed = Gauge(
+            "tripflag_flag_value",
+            "Flag value that the last run's page was told; absent where it got no answer.",
+            ("job", "location", "flag"),
+            registry=registry,
+        )
+        self._phase = Gauge(
+            "tripflag_guard_phase",
+            "1 for the phase that the guard is in.",
+            ("guard", "phase"),
+            registry=registry,
+        )
+        self._flips = Counter(
+            "tripflag_flips",
+            "Acknowledged writes to flags.",
+            ("flag", "to", "by"),
+            registry=registry,
+        )
+        self.flips_pending = Gauge(
+            "tripflag_flips_pending", "Decided flips that are not yet written.", registry=registry
+        )
+        self._kill_seconds = Histogram(
+            "tripflag_kill_duration_seconds",
+            "From the start of the first failed run to the verified kill.",
+            ("guard",),
+            buckets=_KILL_BUCKETS_S,
+            registry=registry,
+        )
+        self._flip_seconds = Histogram(
+            "tripflag_flip_duration_seconds",
+            "From a flip's decision to its acknowledged write.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+            registry=registry,
+        )
+        self.lateness = Histogram(
+            "tripflag_schedule_lateness_seconds",
+            "From a run's due time to its start in a worker.",
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self._missed = Counter(
+            "tripflag_schedule_missed",
+            "Ticks that started no run: overlap, misfire or error.",
+            ("job", "reason"),
+            registry=registry,
+        )
+        self.pool_busy = Gauge(
+            "tripflag_pool_busy", "Runs under way.", ("location",), registry=registry
+        )
+        self.pool_waiting = Gauge(
+            "tripflag_pool_waiting", "Runs waiting for a worker.", ("location",), registry=registry
+        )
+        self.orphans = Counter(
+            "tripflag_orphans_killed",
+            "Browser processes that outlived their worker and were killed.",
+            registry=registry,
+        )
+        self.journal_bytes = Gauge(
+            "tripflag_journal_size_bytes", "Size of the journal on disk.", registry=registry
+        )
+        self.reload_success = Gauge(
+            "tripflag_config_reload_success",
+            "1 if the last (re)load of the configuration was accepted.",
+            registry=registry,
+        )
+        self.reload_time = Gauge(
+            "tripflag_config_reload_success_timestamp_seconds",
+            "When the configuration in force was loaded, Unix time.",
+            registry=registry,
+        )
+        self.turn_failures = Counter(
+            "tripflag_turn_failures",
+            "Turns of the engine that raised; each is a defect or a broken journal.",
+            registry=registry,
+        )
+        self.store_up = Gauge(
+            "tripflag_store_up", "1 if the flag store answered the last poll.", registry=registry
+        )
+        info = Gauge("tripflag_build_info", "Always 1.", ("version", "python"), registry=registry)
+        info.labels(version("tripflag"), platform.python_version()).set(1)
+
+    def run_came_in(self, run: Run, instance: str) -> None:
+        """Fold one run into every series about its probe."""
+        job, location = run.probe, run.location
+        self._runs.labels(job, location, run.outcome.value).inc()
+        self._run_seconds.labels(job, location).observe(run.duration_s)
+        self._last_run.labels(job, location).set(run.started_at.timestamp())
+        self._duration.labels(job, instance, location).set(run.duration_s)
+        if run.outcome.judges:
+            self._success.labels(job, instance, location).set(run.outcome is not Outcome.FAILED)
+        for step in run.steps:
+            self._step_seconds.labels(job, step.name).observe(step.duration_s)
+        if run.vitals is not None:
+            for name, value in asdict(run.vitals).items():
+                if value is None:
+                    continue
+                if name == "cls":
+                    self._cls.labels(job, location).set(value)
+                else:
+                    self._vital.labels(job, location, name.removesuffix("_s")).set(value)
+        if run.exposure is not None and run.exposure.value is not None:
+            self._exposed.labels(job, location, run.exposure.flag).set(run.exposure.value)
+
+    def expect_probe(self, job: str, locations: Iterable[str]) -> None:
+        """Start a probe's counters at 0, so that the first failure is an increase."""
+        for location in locations:
+            for outcome in Outcome:
+                self._runs.labels(job, location, outcome.value)
+
+    def forget_probe(self, job: str) -> None:
+        """Drop every series of a probe that is no longer configured."""
+        label = {"job": job}
+        for metric in (
+            self._success,
+            self._duration,
+            self._last_run,
+            self._runs,
+            self._run_seconds,
+            self._step_seconds,
+            self._vital,
+            self._cls,
+            self._exposed,
+            self._missed,
+        ):
+            metric.remove_by_labels(label)
+
+    def forget_guard(self, guard: str) -> None:
+        """Drop every series of a guard that is no longer configured."""
+        self._phase.remove_by_labels({"guard": guard})
+        self._kill_seconds.remove_by_labels({"guard": guard})
+
+    def guard_is(self, guard: str, phase: Phase) -> None:
+        """Show a guard's phase."""
+        for each in Phase:
+            self._phase.labels(guard, each.value).set(each is phase)
+
+    def flip_written(self, flag: str, to: bool, by: str, took_s: float) -> None:
+        """Count an acknowledged write; `by` is reduced to guard or operator."""
+        who = "guard" if by == "guard" else "operator"
+        self._flips.labels(flag, "on" if to else "off", who).inc()
+        self._flip_seconds.observe(took_s)
+
+    def kill_verified(self, guard: str, took_s: float) -> None:
+        """Record how long users were hit."""
+        self._kill_seconds.labels(guard).observe(took_s)
+
+    def tick_missed(self, job: str, reason: str) -> None:
+        """Count a tick that started no run."""
+        self._missed.labels(job, reason).inc()

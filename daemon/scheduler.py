@@ -1,0 +1,192 @@
+"""Who runs when: a fixed offset per probe, no overlap, lateness and missed ticks counted.
+
+APScheduler's thread only hands jobs to the pools and returns; it never waits for a run.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from config.schema import Config, ProbeSpec
+from daemon.guard.messages import RunProbe
+from daemon.metrics import Metrics
+from probes.model import Purpose, Run
+from probes.pool import LocalPool
+from probes.runner import Job
+
+log = structlog.get_logger(__name__)
+
+#: Names of our own jobs begin with it; no probe's can.
+OWN = "tripflag:"
+_REASONS = {
+    EVENT_JOB_MISSED: "misfire",
+    EVENT_JOB_MAX_INSTANCES: "overlap",
+    EVENT_JOB_ERROR: "error",
+}
+
+
+class ProbeBusy(Exception):
+    """A run of this probe is under way at that location."""
+
+
+class Scheduler:
+    """Dispatches runs to the pools: on schedule, and when somebody asks."""
+
+    def __init__(self, config: Config, pools: Mapping[str, LocalPool], metrics: Metrics) -> None:
+        self._config = config
+        self._pools = pools
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        #: Scheduled runs under way: (probe, location) -> when they were due.
+        self._under_way: dict[tuple[str, str], datetime] = {}
+        self._fast: frozenset[str] = frozenset()
+        # UTC: a local zone's clock change would make ticks double or vanish.
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.add_listener(self._on_missed, sum(_REASONS))
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._scheduler.start()
+        self.reload(self._config)
+
+    def every(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
+        """Run the daemon's own small chore at an interval."""
+        self._scheduler.add_job(
+            work,
+            IntervalTrigger(seconds=interval_s, timezone=UTC),
+            id=OWN + name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=max(1, int(interval_s)),
+            replace_existing=True,
+        )
+
+    def reload(self, config: Config) -> None:
+        """Take a new configuration: new, changed and gone probes; the others keep their phase."""
+        before = {} if config is self._config else self._config.probes
+        self._config = config
+        for job in self._scheduler.get_jobs():
+            if not job.id.startswith(OWN) and job.id not in config.probes:
+                job.remove()
+        for name, probe in config.probes.items():
+            self._metrics.expect_probe(name, probe.locations)
+            if before.get(name) != probe:
+                self._place(name, probe, first=True)
+
+    def set_pace(self, fast: frozenset[str]) -> None:
+        """Let exactly these probes run at their fast interval."""
+        with self._lock:
+            changed, self._fast = self._fast ^ fast, fast
+        for name in changed & self._config.probes.keys():
+            self._place(name, self._config.probes[name])
+
+    def dispatch(self, order: RunProbe) -> None:
+        """Run a probe at once, at each of its locations, whatever its schedule says."""
+        probe = self._config.probes.get(order.probe)
+        if probe is None:
+            return
+        for location in probe.locations:
+            self._submit(probe, location, order.purpose, order.trace)
+
+    def run_now(self, name: str) -> tuple[str, ...]:
+        """Run a probe at an operator's word and return the ids of its runs.
+
+        Raises:
+            KeyError: no such probe.
+            ProbeBusy: it is under way already.
+        """
+        probe = self._config.probes[name]
+        with self._lock:
+            busy = any((name, location) in self._under_way for location in probe.locations)
+        if busy:
+            raise ProbeBusy(f"{name} is under way: wait for its run, then look at that one")
+        locations = probe.locations
+        return tuple(self._submit(probe, each, Purpose.MANUAL, trace=True) for each in locations)
+
+    def ended(self, run: Run) -> None:
+        """Note that a run came in, so that its probe may run again."""
+        if run.purpose is not Purpose.SCHEDULED:
+            return
+        with self._lock:
+            due = self._under_way.pop((run.probe, run.location), None)
+        if due is not None:
+            self._metrics.lateness.observe(max(0.0, (run.started_at - due).total_seconds()))
+
+    def stop(self) -> None:
+        """Stop ticking; runs under way are the pools' to drain."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _place(self, name: str, probe: ProbeSpec, *, first: bool = False) -> None:
+        if probe.interval_s is None:
+            return
+        interval_s = probe.interval_s
+        fast = name in self._fast and probe.fast_interval_s < interval_s
+        if fast:
+            interval_s = probe.fast_interval_s
+        now = datetime.now(UTC)
+        # A fixed offset from the name spreads the probes and survives restarts; APScheduler's own
+        # jitter is added to the last fire time and would let the phase drift.
+        offset_s = zlib.crc32(name.encode()) % 10_000 / 10_000 * interval_s
+        begin = now + timedelta(seconds=min(offset_s, 1.0 if fast else interval_s))
+        if first:
+            # The first look must not wait a whole interval.
+            begin = now + timedelta(seconds=min(offset_s, 3.0))
+        self._scheduler.add_job(
+            self._tick,
+            IntervalTrigger(seconds=interval_s, start_date=begin, timezone=UTC),
+            args=(name,),
+            id=name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=max(1, int(interval_s / 2)),
+            replace_existing=True,
+            next_run_time=begin,
+        )
+
+    def _tick(self, name: str) -> None:
+        probe = self._config.probes.get(name)
+        if probe is None:
+            return
+        due = datetime.now(UTC)
+        for location in probe.locations:
+            with self._lock:
+                busy = (name, location) in self._under_way
+                if not busy:
+                    self._under_way[name, location] = due
+            if busy:
+                self._metrics.tick_missed(name, "overlap")
+            else:
+                self._submit(probe, location, Purpose.SCHEDULED)
+
+    def _submit(
+        self, probe: ProbeSpec, location: str, purpose: Purpose, trace: bool = False
+    ) -> str:
+        config = self._config
+        job = Job(
+            probe=probe,
+            target=config.targets[probe.target],
+            location=location,
+            purpose=purpose,
+            trace=trace,
+            browser=config.browser,
+            uplink=config.uplink,
+            artifacts=config.journal.artifacts_folder,
+            journeys_folder=config.journeys_folder,
+        )
+        self._pools[location].submit(job)
+        return job.id
+
+    def _on_missed(self, event: object) -> None:
+        job_id = str(getattr(event, "job_id", ""))
+        reason = _REASONS.get(getattr(event, "code", 0), "unknown")
+        self._metrics.tick_missed(job_id, reason)
+        log.warning("tick missed", job=job_id, reason=reason)

@@ -1,0 +1,69 @@
+"""The embedded stage on a flag store: reads flags as vets-api does, from the database, each time."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from flags.gates import is_open
+from flags.stores.sql import SqlFlagStore
+from probes.stage.app import create_app
+from probes.stage.server import serve
+
+#: Longest wait for the stage's process to bind its port, or to end.
+START_S = 20.0
+
+
+class StageDied(Exception):
+    """The stage's process ended before it served."""
+
+
+def run_stage(flags_url: str, port: int) -> None:
+    """Serve the stage until SIGTERM, printing its address on the first line."""
+    store = SqlFlagStore(flags_url)
+
+    def read_flags(cookie_id: str | None) -> Mapping[str, bool]:
+        return {flag.name: is_open(flag.name, flag.gates, cookie_id) for flag in store.flags()}
+
+    server = serve(create_app(read_flags), "127.0.0.1", port)
+    signal.signal(signal.SIGTERM, lambda *_: server.close())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's; it ends us after itself
+    print(server.url, flush=True)  # noqa: T201 - how the parent learns the port
+    server.run()
+
+
+@contextmanager
+def stage_process(flags_url: str, port: int) -> Iterator[str]:
+    """Start the stage as a process of its own and yield its address.
+
+    A process, not a thread: a site that hangs must not hang its watcher.
+
+    Raises:
+        StageDied: it did not start, for example because the port is in use.
+    """
+    command = (sys.executable, "-m", "daemon.stage", flags_url, str(port))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    try:
+        url = (process.stdout.readline() if process.stdout else "").strip()
+        if not url:
+            raise StageDied(
+                f"the stage did not start on port {port}: it is in use; give --stage-port another, "
+                "or 0 for any"
+            )
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+if __name__ == "__main__":
+    run_stage(sys.argv[1], int(sys.argv[2]))

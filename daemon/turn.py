@@ -1,0 +1,213 @@
+"""One transaction of the journal: what a turn reads, concludes and asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from daemon.guard import Decision, Evidence, GuardState
+from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, RunProbe
+from daemon.tables import DECISIONS, EVIDENCE, FLIPS, GUARDS, INCIDENTS, RUNS, TIMELINE
+from probes.model import Run
+
+STATE_JSON = TypeAdapter(GuardState)
+EVIDENCE_JSON: TypeAdapter[Evidence] = TypeAdapter(Evidence)
+ORDER_JSON: TypeAdapter[RunProbe | Flip] = TypeAdapter(RunProbe | Flip)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A committed decision that is not yet an act."""
+
+    id: int
+    guard: str | None
+    order: RunProbe | Flip
+    decided_at: datetime
+    attempts: int
+    snapshot: str | None
+
+
+class Turn:
+    """Reads and writes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    # --- runs and guards --------------------------------------------------------------------
+
+    def add_run(self, run: Run) -> bool:
+        """Keep a run; False where it was already there."""
+        if self._db.scalar(select(RUNS.c.id).where(RUNS.c.id == run.id)) is not None:
+            return False
+        self._db.execute(
+            insert(RUNS).values(
+                id=run.id,
+                probe=run.probe,
+                location=run.location,
+                purpose=run.purpose.value,
+                started_at=run.started_at,
+                duration_s=run.duration_s,
+                outcome=run.outcome.value,
+                doc=run.to_json(),
+            )
+        )
+        return True
+
+    def recent_runs(self, probes: Sequence[str], since: datetime, limit: int) -> list[Run]:
+        """Newest runs of these probes that started at or after `since`, so many of each."""
+        runs: list[Run] = []
+        for probe in probes:
+            newest = (
+                select(RUNS.c.doc)
+                .where(RUNS.c.probe == probe, RUNS.c.started_at >= since)
+                .order_by(RUNS.c.started_at.desc())
+                .limit(limit)
+            )
+            runs += [Run.from_json(doc) for doc in self._db.scalars(newest)]
+        return runs
+
+    def guard_state(self, guard: str) -> GuardState:
+        """Last committed state, or a new one."""
+        doc = self._db.scalar(select(GUARDS.c.doc).where(GUARDS.c.guard == guard))
+        return GuardState.new() if doc is None else STATE_JSON.validate_json(doc)
+
+    def save_guard(self, guard: str, state: GuardState, evidence: Evidence, now: datetime) -> None:
+        """Keep what a guard was told, and what it became."""
+        told = EVIDENCE_JSON.dump_json(evidence).decode()
+        self._db.execute(insert(EVIDENCE).values(guard=guard, at=now, kind=evidence.kind, doc=told))
+        doc = STATE_JSON.dump_json(state).decode()
+        changed = self._db.execute(
+            update(GUARDS).where(GUARDS.c.guard == guard).values(updated_at=now, doc=doc)
+        )
+        if changed.rowcount == 0:
+            self._db.execute(insert(GUARDS).values(guard=guard, updated_at=now, doc=doc))
+
+    # --- decisions --------------------------------------------------------------------------
+
+    def add_decisions(
+        self, guard: str, state: GuardState, decisions: Sequence[Decision], now: datetime
+    ) -> None:
+        """Commit what a guard asked for: acts into the outbox, words into the incident."""
+        incident = state.incident.id if state.incident else None
+        for decision in decisions:
+            match decision:
+                case RunProbe() | Flip():
+                    self.add_order(guard, decision, now)
+                case OpenIncident():
+                    self._open_incident(guard, decision)
+                    self._note(guard, decision.incident.id, now, decision.reason)
+                case CloseIncident():
+                    closed = decision.incident.id
+                    self._db.execute(
+                        update(INCIDENTS)
+                        .where(INCIDENTS.c.id == closed)
+                        .values(closed_at=now, closing=decision.reason)
+                    )
+                    self._note(guard, closed, now, f"closed: {decision.reason}")
+                case Note():
+                    self._note(guard, incident, now, decision.text)
+
+    def add_order(self, guard: str | None, order: RunProbe | Flip, now: datetime) -> int:
+        """Put one act into the outbox and return its number."""
+        due = order.not_before if isinstance(order, RunProbe) and order.not_before else now
+        added = self._db.execute(
+            insert(DECISIONS).values(
+                guard=guard,
+                kind=order.kind,
+                flag=order.flag if isinstance(order, Flip) else None,
+                doc=ORDER_JSON.dump_json(order).decode(),
+                state="pending",
+                decided_at=now,
+                due_at=due,
+                attempts=0,
+            )
+        )
+        key = added.inserted_primary_key
+        return int(key[0]) if key is not None else 0
+
+    def finish(self, decision: int, state: str, now: datetime, error: str | None = None) -> None:
+        """Say what became of a decision: applied, superseded or expired."""
+        values = {"state": state, "finished_at": now, "error": error}
+        self._db.execute(update(DECISIONS).where(DECISIONS.c.id == decision).values(values))
+
+    def postpone(self, decision: int, due_at: datetime, error: str) -> None:
+        """Keep a decision pending after a failed try."""
+        self._db.execute(
+            update(DECISIONS)
+            .where(DECISIONS.c.id == decision)
+            .values(due_at=due_at, error=error, attempts=DECISIONS.c.attempts + 1)
+        )
+
+    def newer_flip(self, decision: int, flag: str) -> bool:
+        """Say whether a flip of the same flag was decided after this one."""
+        newest = self._db.scalar(select(func.max(DECISIONS.c.id)).where(DECISIONS.c.flag == flag))
+        return newest is not None and newest > decision
+
+    def keep_snapshot(self, decision: int, snapshot: str) -> None:
+        """Remember the gates before a write will lose them."""
+        self._db.execute(
+            update(DECISIONS).where(DECISIONS.c.id == decision).values(snapshot=snapshot)
+        )
+
+    def last_trip_snapshot(self, guard: str, flag: str) -> str | None:
+        """Gates as they were before this guard's last trip, None where it never tripped."""
+        rows = self._db.execute(
+            select(FLIPS.c.snapshot, DECISIONS.c.doc)
+            .join(DECISIONS, DECISIONS.c.id == FLIPS.c.decision_id)
+            .where(FLIPS.c.guard == guard, FLIPS.c.flag == flag)
+            .order_by(FLIPS.c.id.desc())
+        )
+        for snapshot, doc in rows:
+            order = ORDER_JSON.validate_json(doc)
+            if isinstance(order, Flip) and not order.restore:
+                return str(snapshot)
+        return None
+
+    def add_flip(self, flip: Mapping[str, Any]) -> None:
+        """Keep one acknowledged write; columns as in `tables.FLIPS`."""
+        self._db.execute(insert(FLIPS).values(**flip))
+
+    def note(self, guard: str, incident: str | None, now: datetime, text: str) -> None:
+        """Add a line to a guard's timeline."""
+        self._note(guard, incident, now, text)
+
+    def prune(self, before: datetime) -> int:
+        """Delete runs and evidence older than `before`."""
+        gone = self._db.execute(delete(RUNS).where(RUNS.c.started_at < before)).rowcount
+        self._db.execute(delete(EVIDENCE).where(EVIDENCE.c.at < before))
+        done = (DECISIONS.c.kind == "run_probe") & (DECISIONS.c.state != "pending")
+        self._db.execute(delete(DECISIONS).where(done, DECISIONS.c.decided_at < before))
+        return int(gone)
+
+    def _open_incident(self, guard: str, opened: OpenIncident) -> None:
+        incident = opened.incident
+        self._db.execute(
+            insert(INCIDENTS).values(
+                id=incident.id,
+                guard=guard,
+                cause=incident.cause,
+                severity=opened.severity,
+                opened_at=incident.opened_at,
+                reason=opened.reason,
+            )
+        )
+
+    def _note(self, guard: str, incident: str | None, now: datetime, text: str) -> None:
+        self._db.execute(insert(TIMELINE).values(guard=guard, incident=incident, at=now, text=text))
+
+
+def pending_of(row: Any) -> Pending:
+    """Read a row of `decisions`."""
+    return Pending(
+        row.id,
+        row.guard,
+        ORDER_JSON.validate_json(row.doc),
+        row.decided_at,
+        row.attempts,
+        row.snapshot,
+    )

@@ -1,0 +1,98 @@
+"""PURE: what the rules conclude from runs. Types only; `daemon.rules` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from probes.model import Outcome, Purpose
+
+
+class Judgement(StrEnum):
+    """What the rules conclude. UNKNOWN never trips and never clears."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule over one probe at one location: `observed` against `limit`, in the rule's unit."""
+
+    rule: str
+    probe: str
+    location: str
+    severity: int
+    observed: float
+    limit: float
+    breached: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules conclude when one run has come in; `run_*` describe that run.
+
+    `exposed`: that run's page was told the flag value under which users meet the flagged thing;
+    None where the page got no readable answer.
+    """
+
+    judgement: Judgement
+    run_id: str
+    run_probe: str
+    run_purpose: Purpose
+    run_started_at: datetime
+    run_outcome: Outcome
+    run_reason: str
+    exposed: bool | None
+    findings: tuple[Finding, ...] = ()
+    kind: Literal["verdict"] = "verdict"
+
+    @property
+    def breached(self) -> tuple[Finding, ...]:
+        """The findings at or past their limit, the most severe first."""
+        return tuple(sorted((f for f in self.findings if f.breached), key=lambda f: f.severity))
+
+    @property
+    def speaks_against(self) -> bool:
+        """True where this very run belongs to a probe that breaches a rule, and judged."""
+        return self.run_outcome.judges and any(f.probe == self.run_probe for f in self.breached)
+
+
+class ControlFinding(StrEnum):
+    """What a run with the act's effect forced says about the rest of the page.
+
+    PASSES: the page is whole without the flagged thing, so a kill would help. FAILS: it is broken
+    all the same: the site is at fault, or the fallback is. POWERLESS: the flagged thing is still
+    there, so the flag does not gate this page. UNKNOWN: could not be measured.
+    """
+
+    PASSES = "passes"
+    FAILS = "fails"
+    POWERLESS = "powerless"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRan:
+    """A control's finding."""
+
+    finding: ControlFinding
+    run_id: str
+    started_at: datetime
+    reason: str = ""
+    kind: Literal["control"] = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRan:
+    """Whether a fresh browser no longer meets the flagged thing after the act."""
+
+    proven: bool
+    run_id: str
+    started_at: datetime
+    reason: str = ""
+    kind: Literal["proof"] = "proof"

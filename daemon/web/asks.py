@@ -1,0 +1,86 @@
+"""What clients may send: paths, queries and bodies. An unknown key is an error."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from config.schema import Seconds
+from daemon.history import Before
+from probes.model import Outcome, Purpose
+
+
+class Ask(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _one_line(value: str) -> str:
+    # It goes to logs, the audit and a terminal: no line breaks, escapes or direction changes.
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in value):
+        raise ValueError("must be one line of printable text")
+    return value
+
+
+def _a_person(value: str) -> str:
+    # `guard` in the audit means that no person decided.
+    if value.casefold() == "guard":
+        raise ValueError("`guard` is not a person: say who asks")
+    return value
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+Limit = Annotated[int, Field(ge=1, le=500)]
+
+
+class ByName(BaseModel):
+    name: str
+
+
+class ById(BaseModel):
+    id: str
+
+
+class ByKind(ById):
+    kind: str
+
+
+class Reasoned(Ask):
+    """An operator's act."""
+
+    reason: Annotated[Line, Field(min_length=1, max_length=500, description="One sentence: why.")]
+    by: Annotated[
+        Line,
+        Field(min_length=1, max_length=64, description="Who asks, for the audit."),
+        AfterValidator(_a_person),
+    ] = "operator"
+
+
+class Held(Reasoned):
+    for_s: Seconds | None = Field(None, description="Omitted: until released.")
+
+
+class RunQuery(Ask):
+    probe: str | None = None
+    outcome: Outcome | None = None
+    purpose: Purpose | None = None
+    limit: Limit = 50
+    before: str | None = Field(None, description="`next` of the page before, or an ISO 8601 time.")
+
+    @property
+    def cursor(self) -> Before | None:
+        """Where the page begins."""
+        return None if self.before is None else Before.parse(self.before)
+
+
+class IncidentQuery(Ask):
+    guard: str | None = None
+    open: bool | None = None
+    limit: Limit = 50
+
+
+class FlipQuery(Ask):
+    flag: str | None = None
+    limit: Limit = 50
+    before: int | None = Field(None, description="`next` of the page before.")

@@ -1,0 +1,55 @@
+"""Everything that the web may touch, in one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+from prometheus_client import CollectorRegistry
+
+from config.schema import Config
+from daemon.engine import Engine
+from daemon.journal import Journal
+from flags.switch import Switch
+
+_KEY = "tripflag_desk"
+
+
+class ProbeBusy(Exception):
+    """A run of the probe is under way; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the composition root lends to the web.
+
+    `engine`: its `config` is the one in force; it changes at a reload, so it is read anew for each
+    request. `switch` is for reading only: writes go through `engine.flip` and `engine.ask`.
+    `run_now`: probe name -> ids of the runs started, one per location; raises `ProbeBusy`.
+    `problems`: what keeps the daemon from being ready, by part. `alive`: its threads are.
+    """
+
+    engine: Engine
+    journal: Journal
+    switch: Switch
+    registry: CollectorRegistry
+    run_now: Callable[[str], tuple[str, ...]]
+    problems: Callable[[], Mapping[str, str]]
+    alive: Callable[[], bool]
+
+    @property
+    def config(self) -> Config:
+        """Configuration in force."""
+        return self.engine.config
+
+
+def lend(app: Flask, desk: Desk) -> None:
+    """Put a desk where the app's views find it."""
+    app.extensions[_KEY] = desk
+
+
+def current_desk() -> Desk:
+    """Return the desk of the app that answers the request under way."""
+    return cast(Desk, current_app.extensions[_KEY])

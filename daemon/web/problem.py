@@ -1,0 +1,147 @@
+"""Errors as problem+json (RFC 9457): `detail` says what is wrong and the remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from daemon.guard import GuardRefuses
+from daemon.journal import JournalError
+from daemon.web.desk import ProbeBusy
+from flags.model import FlagError, UnknownFlag
+
+log = structlog.get_logger(__name__)
+
+MIME = "application/problem+json"
+#: What a client may send in one body; a reason is 500 characters.
+BODY_LIMIT = 64 * 1024
+
+
+class Problem(BaseModel):
+    """An error's body; further members are extensions, such as `known` names."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class Refused(Exception):
+    """Ends the request with a problem; raised by views and checks."""
+
+    def __init__(
+        self, status: int, detail: str, headers: dict[str, str] | None = None, **members: object
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.members = members
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> Refused:
+    """Make the 404 for a name that nobody has, with those that somebody has."""
+    names = sorted(known)
+    remedy = f"name one of: {', '.join(names)}" if names else f"no {kind} is configured"
+    return Refused(404, f"no {kind} is named {name[:100]!r}: {remedy}", known=names)
+
+
+def answer_problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> Response:
+    """Build the answer."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **members,
+    }
+    return Response(json.dumps(body), status=status, mimetype=MIME, headers=headers)
+
+
+def invalid(cause: ValidationError) -> Response:
+    """Turn pydantic's errors into sentences; never repeats what was sent."""
+    errors = [_readable(error) for error in cause.errors(include_input=False, include_url=False)]
+    detail = "; ".join(f"{each['at']}: {each['says']}" for each in errors)
+    return answer_problem(422, detail, errors=errors)
+
+
+def register(app: Flask) -> None:
+    """Let every exception of a request end in a problem."""
+
+    @app.errorhandler(Refused)
+    def refused(cause: Refused) -> Response:
+        return answer_problem(cause.status, cause.detail, cause.headers, **cause.members)
+
+    @app.errorhandler(GuardRefuses)
+    @app.errorhandler(ProbeBusy)
+    def conflict(cause: Exception) -> Response:
+        return answer_problem(409, str(cause))
+
+    @app.errorhandler(UnknownFlag)
+    def no_such_flag(cause: UnknownFlag) -> Response:
+        return answer_problem(404, str(cause))
+
+    @app.errorhandler(FlagError)
+    @app.errorhandler(JournalError)
+    def unavailable(cause: Exception) -> Response:
+        return answer_problem(503, str(cause))
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_: RequestEntityTooLarge) -> Response:
+        return answer_problem(413, f"the body is over {BODY_LIMIT} bytes: send a shorter reason")
+
+    @app.errorhandler(HTTPException)
+    def http(cause: HTTPException) -> Response:
+        if cause.response is not None:  # a finished answer, such as `invalid`'s or a redirect
+            return Response(cause.response.get_data(), cause.code, dict(cause.response.headers))
+        return answer_problem(cause.code or 500, _remedy(cause), dict(_headers(cause)))
+
+    @app.errorhandler(Exception)
+    def defect(cause: Exception) -> Response:
+        log.error("request failed", method=request.method, path=request.path, exc_info=cause)
+        return answer_problem(
+            500, "a defect of Tripflag's: the daemon's log has the details; please report it"
+        )
+
+
+def _remedy(cause: HTTPException) -> str:
+    match cause.code:
+        case 404:
+            return "nothing is here: see /openapi/openapi.json for what is"
+        case 405:
+            allowed = ", ".join(sorted(getattr(cause, "valid_methods", None) or ()))
+            return f"{request.method} is not served here: use {allowed}"
+        case _:
+            return cause.description or "the request cannot be served"
+
+
+def _headers(cause: HTTPException) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in cause.get_headers() if name != "Content-Type"]
+
+
+def _readable(error: Any) -> dict[str, str]:
+    at = ".".join(str(part) for part in error["loc"]) or "body"
+    message: str = error["msg"]
+    match error["type"]:
+        case "missing":
+            says = "required, but it was not sent"
+        case "extra_forbidden":
+            says = "not known here: remove it, or check its spelling"
+        case "model_type" | "model_attributes_type":
+            says = "must be a JSON object"
+        case "value_error":
+            says = message.removeprefix("Value error, ")
+        case _:
+            says = message[:1].lower() + message[1:]
+    return {"at": at, "says": says}

@@ -1,0 +1,352 @@
+"""The only importer of Playwright: a warm browser, and one fresh context for each run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    Route,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from config.schema import BrowserSpec, JourneyProbe, TargetSpec
+from probes.chromium import find, launch_args, sandboxed
+from probes.model import FailedRequest, ProbeError, ToggleResponse, Vitals
+from probes.toggles import TOGGLES_PATH, force_toggles, parse_toggles
+
+__all__ = [
+    "Locator",
+    "Page",
+    "PlaywrightError",
+    "PlaywrightTimeout",
+    "Session",
+    "WarmBrowser",
+    "expect",
+]
+
+LAUNCH_TIMEOUT_S = 20.0
+SCREENSHOT_TIMEOUT_S = 2.0
+#: Evidence is bounded in number and length: the target is hostile until proven otherwise.
+MAX_ENTRIES = 50
+MAX_TEXT = 500
+
+_ASSETS = Path(__file__).parent / "assets"
+_WEB_VITALS = _ASSETS / "node_modules" / "web-vitals" / "dist" / "web-vitals.iife.js"
+
+
+class BrowserUnavailable(ProbeError):
+    """The browser is not there, did not start or died: our fault, never the target's."""
+
+
+def vitals_script() -> str:
+    """Return what each page runs first to measure itself.
+
+    Raises:
+        BrowserUnavailable: the front-end files were not fetched at set-up.
+    """
+    try:
+        library = _WEB_VITALS.read_text("utf-8")
+    except OSError as cause:
+        raise BrowserUnavailable(
+            f"{_WEB_VITALS.name} is missing: run `make install`, which fetches it with npm"
+        ) from cause
+    # One script in one function: the order of several init scripts is undefined, and the page's
+    # own globals stay untouched.
+    return f"(() => {{\n{library}\n{(_ASSETS / 'collect.js').read_text('utf-8')}\n}})();"
+
+
+class WarmBrowser:
+    """One Playwright driver and one Chromium, kept between the runs of one worker process.
+
+    Not thread-safe: Playwright's objects belong to the thread that made them.
+    """
+
+    def __init__(self, spec: BrowserSpec) -> None:
+        self._spec = spec
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._script = ""
+
+    @property
+    def version(self) -> str:
+        """Chromium's version, empty before the first launch."""
+        return self._browser.version if self._browser is not None else ""
+
+    def warm(self) -> Browser:
+        """Return a browser that is alive, launching one where it is not.
+
+        Raises:
+            BrowserMissing, BrowserUnavailable: it cannot be had; the message holds the remedy.
+        """
+        if self._browser is not None and self._browser.is_connected():
+            return self._browser
+        self.close()
+        executable = find(self._spec)
+        self._script = vitals_script()
+        args = launch_args(self._spec, is_root=os.geteuid() == 0)
+        try:
+            self._playwright = sync_playwright().start()
+            self._browser = self._playwright.chromium.launch(
+                executable_path=executable,
+                args=list(args),
+                chromium_sandbox=sandboxed(args),
+                timeout=LAUNCH_TIMEOUT_S * 1000,
+                # Signals are the supervisor's: a browser that closes itself on one loses evidence.
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+        except PlaywrightError as cause:
+            self.close()
+            raise BrowserUnavailable(
+                f"{executable} did not start: {cause.message.splitlines()[0][:MAX_TEXT]}. Run "
+                "`tripflag browser install`, or look at browser.args"
+            ) from cause
+        return self._browser
+
+    def close(self) -> None:
+        """Close browser and driver, whatever state they are in."""
+        for each in (self._browser, self._playwright):
+            with suppress(PlaywrightError):
+                if isinstance(each, Browser):
+                    each.close()
+                elif each is not None:
+                    each.stop()
+        self._browser = self._playwright = None
+
+    @contextmanager
+    def session(
+        self, probe: JourneyProbe, target: TargetSpec, deadline: float, trace: bool
+    ) -> Iterator[Session]:
+        """Open a fresh context for one run, and close it afterwards.
+
+        Args:
+            probe: locale, cookies, forced flags and so on.
+            target: the site.
+            deadline: `time.monotonic()` at which the run's own time is over.
+            trace: record a Playwright trace. Its snapshots slow pages and bend vitals.
+        """
+        browser = self.warm()
+        state = probe.storage_state_file or target.storage_state_file
+        context = browser.new_context(
+            locale=probe.locale,
+            timezone_id=probe.timezone,
+            viewport={"width": probe.viewport.width, "height": probe.viewport.height},
+            storage_state=state,
+            service_workers="block",
+        )
+        try:
+            session = Session(context, probe, target, deadline)
+            session.prepare(self._script)
+            if trace:
+                context.tracing.start(screenshots=True, snapshots=True)
+            yield session
+        finally:
+            with suppress(PlaywrightError):
+                context.close()
+
+
+class Session:
+    """One context with one page, and everything that it saw."""
+
+    def __init__(
+        self, context: BrowserContext, probe: JourneyProbe, target: TargetSpec, deadline: float
+    ) -> None:
+        self.target = target
+        self.context = context
+        self.console_errors: list[str] = []
+        self.failed_requests: list[FailedRequest] = []
+        self.toggles_at: datetime | None = None
+        self.answered = False
+        self.crashed = False
+        self._probe = probe
+        self._deadline = deadline
+        self._requests: dict[Request, int | None] = {}
+        self._toggle_requests: dict[Request, Response | str | None] = {}
+        self._toggles: ToggleResponse | None = None
+        self._figures: dict[float, dict[str, float]] = {}
+        self.page: Page
+
+    def prepare(self, script: str) -> None:
+        """Put in cookies, measuring script, forced flags, blocked hosts and listeners."""
+        cookies = {**self.target.cookies, **self._probe.cookies}
+        origins = dict.fromkeys((self.target.base_url, self.target.api))
+        self.context.add_cookies(
+            [{"name": n, "value": v, "url": url} for n, v in cookies.items() for url in origins]
+        )
+        self.context.expose_binding("__tripflag_vitals", self._take_figures)
+        self.context.add_init_script(script)
+        for pattern in self.target.block:
+            self.context.route(pattern, lambda route: route.abort("blockedbyclient"))
+        if self._probe.force_flags:
+            self.context.route(f"**{TOGGLES_PATH}*", self._force_flags)
+        self.page = self.context.new_page()
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self._keep_error(str(error)))
+        self.page.on("crash", self._on_crash)
+        self.page.on("request", self._on_request)
+        self.page.on("response", self._on_response)
+        self.page.on("requestfailed", self._on_request_failed)
+        self.spend()
+
+    def spend(self) -> None:
+        """Give every following Playwright call no more than the time that is left."""
+        left_ms = max(1.0, (self._deadline - time.monotonic()) * 1000)
+        self.page.set_default_timeout(left_ms)
+        self.page.set_default_navigation_timeout(left_ms)
+        expect.set_options(timeout=min(5000.0, left_ms))
+
+    # --- what the page asked for ------------------------------------------------------------
+
+    def statuses(self, path: str) -> list[int | None]:
+        """Statuses of requests with this path, in order; None: no answer (yet)."""
+        return [
+            status
+            for request, status in self._requests.items()
+            if urlsplit(request.url).path == path
+        ]
+
+    def toggles(self, within_s: float) -> ToggleResponse:
+        """Return the first toggle answer that the page received, waiting for it if need be."""
+        if self._toggles is not None:
+            return self._toggles
+        until = min(time.monotonic() + within_s, self._deadline)
+        while True:
+            settled = [answer for answer in self._toggle_requests.values() if answer is not None]
+            if settled:
+                self._toggles = self._read_toggles(settled[0])
+                return self._toggles
+            if time.monotonic() >= until:
+                asked = "got no answer" if self._toggle_requests else "was never made"
+                return ToggleResponse(None, {}, f"the page's toggle request {asked}")
+            self.page.wait_for_timeout(10)
+
+    def _read_toggles(self, answer: Response | str) -> ToggleResponse:
+        if isinstance(answer, str):
+            return ToggleResponse(None, {}, f"the page's toggle request failed: {answer}")
+        status = answer.status
+        if status >= 400:
+            return ToggleResponse(status, {}, f"the toggle service answered {status}")
+        try:
+            return ToggleResponse(status, parse_toggles(answer.body()))
+        except ValueError as cause:
+            return ToggleResponse(status, {}, f"the toggle answer is unreadable: {cause}")
+        except PlaywrightError as cause:
+            reason = cause.message.splitlines()[0]
+            return ToggleResponse(status, {}, f"the toggle answer could not be read: {reason}")
+
+    def _force_flags(self, route: Route) -> None:
+        try:
+            response = route.fetch(max_redirects=5)
+            body = force_toggles(response.body(), self._probe.force_flags)
+        except ValueError:
+            route.fulfill(response=response)  # as unreadable as it came
+        except PlaywrightError:
+            with suppress(PlaywrightError):
+                route.abort()
+        else:
+            route.fulfill(response=response, body=body)
+
+    # --- evidence ---------------------------------------------------------------------------
+
+    def vitals(self) -> Vitals | None:
+        """Put together the figures of all pages: loads from the first, the worst of the rest."""
+        pages = [self._figures[origin] for origin in sorted(self._figures)]
+        if not pages:
+            return None
+        first = pages[0]
+        loads = {name: first.get(name) for name in ("ttfb_s", "fcp_s", "lcp_s", "tti_s")}
+        worst = {
+            name: max((page[name] for page in pages if name in page), default=None)
+            for name in ("cls", "inp_s", "fid_s", "tbt_s")
+        }
+        return Vitals(**loads, **worst)
+
+    def screenshot(self, path: Path) -> bool:
+        """Save what the page looks like; False where nothing came, or it was not drawn in time."""
+        if not self.answered:
+            return False  # an empty tab tells nothing, and drawing it can take the whole time-out
+        try:
+            self.page.screenshot(path=path, timeout=SCREENSHOT_TIMEOUT_S * 1000)
+        except PlaywrightError:
+            return False
+        return True
+
+    def stop_trace(self, path: Path) -> bool:
+        """Save the trace; False where the browser could not."""
+        try:
+            self.context.tracing.stop(path=path)
+        except PlaywrightError:
+            return False
+        return True
+
+    def _take_figures(self, source: Any, told: Any) -> None:
+        # The page could call this itself: take numbers only, of names that we know.
+        with suppress(TypeError, KeyError, ValueError, AttributeError):
+            origin = float(told["id"])
+            known = {
+                name: float(value)
+                for name, value in told["figures"].items()
+                if name in Vitals.__dataclass_fields__ and 0 <= float(value) < 86_400
+            }
+            if len(self._figures) < MAX_ENTRIES or origin in self._figures:
+                self._figures[origin] = known
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._keep_error(message.text)
+
+    def _keep_error(self, text: str) -> None:
+        if len(self.console_errors) < MAX_ENTRIES:
+            self.console_errors.append(text[:MAX_TEXT])
+
+    def _on_crash(self, _: Page) -> None:
+        self.crashed = True
+
+    def _on_request(self, request: Request) -> None:
+        if len(self._requests) < 20 * MAX_ENTRIES:
+            self._requests[request] = None
+        if urlsplit(request.url).path == TOGGLES_PATH:
+            self._toggle_requests[request] = None
+
+    def _on_response(self, response: Response) -> None:
+        request = response.request
+        if request.is_navigation_request():
+            self.answered = True
+        if request in self._requests:
+            self._requests[request] = response.status
+        if request in self._toggle_requests:
+            self._toggle_requests[request] = response
+            self.toggles_at = self.toggles_at or datetime.now(UTC)
+        if response.status >= 400:
+            self._keep_failed(request, response.status, "")
+
+    def _on_request_failed(self, request: Request) -> None:
+        error = request.failure or "failed"
+        if request in self._toggle_requests:
+            self._toggle_requests[request] = error
+        self._keep_failed(request, None, error)
+
+    def _keep_failed(self, request: Request, status: int | None, error: str) -> None:
+        if len(self.failed_requests) < MAX_ENTRIES:
+            # Query strings carry ids and tokens; the path says enough.
+            url = urlsplit(request.url)._replace(query="", fragment="").geturl()[:MAX_TEXT]
+            self.failed_requests.append(FailedRequest(request.method, url, status, error))

@@ -1,0 +1,209 @@
+"""One job -> one run; tells what the target did (`failed`) from what we could not do (`error`)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.schema import BrowserSpec, JourneyProbe, ProbeSpec, TargetSpec, UplinkSpec
+from probes.browser import Session, WarmBrowser
+from probes.classify import classify, unless_uplink_is_away
+from probes.journey import (
+    Journey,
+    Visit,
+    bounded,
+    checked_params,
+    first_line,
+    load_journeys,
+    recording,
+)
+from probes.model import Artifact, Exposure, Outcome, ProbeError, Purpose, Run, Step, Vitals
+from probes.redact import redact_trace, secrets_of
+from probes.request import run_request
+
+#: The soft deadline lies before the run's own, so that the evidence still fits.
+SOFT_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a worker needs for one run; pickled on its way there."""
+
+    probe: ProbeSpec
+    target: TargetSpec
+    location: str
+    purpose: Purpose
+    trace: bool = False
+    browser: BrowserSpec = field(default_factory=BrowserSpec)
+    uplink: UplinkSpec = field(default_factory=UplinkSpec)
+    artifacts: Path | None = None
+    journeys_folder: Path | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def urgent(self) -> bool:
+        """True where somebody waits for this run: a guard, or an operator."""
+        return self.purpose is not Purpose.SCHEDULED
+
+    def run(self, started_at: datetime, duration_s: float, outcome: Outcome, reason: str) -> Run:
+        """Make the record of a run of this job."""
+        return Run(
+            id=self.id,
+            probe=self.probe.name,
+            location=self.location,
+            purpose=self.purpose,
+            started_at=started_at,
+            duration_s=duration_s,
+            outcome=outcome,
+            reason=bounded(reason, 500),
+        )
+
+
+class Runner:
+    """Runs jobs one after another in one process, keeping the browser warm between them."""
+
+    def __init__(self) -> None:
+        self._browser: WarmBrowser | None = None
+        self._browser_spec: BrowserSpec | None = None
+        self._journeys: dict[Path | None, Mapping[str, Journey]] = {}
+
+    def warm(self, spec: BrowserSpec) -> None:
+        """Start the browser ahead of the first run; a browser that cannot start is not told here.
+
+        It is told by each run that needs it, as its `error`.
+        """
+        try:
+            self._warm_browser(spec).warm()
+        except ProbeError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the browser."""
+        if self._browser is not None:
+            self._browser.close()
+        self._browser = None
+
+    def execute(self, job: Job) -> Run:
+        """Do one job. Never raises: whatever happens is in the run."""
+        started_at, started = datetime.now(UTC), time.monotonic()
+        try:
+            if isinstance(job.probe, JourneyProbe):
+                run = self._journey(job, job.probe, started_at, started)
+            else:
+                run = run_request(job.probe, job.target, job.run, started_at)
+                run = self._suspect_uplink(job, run)
+        except ProbeError as cause:
+            run = job.run(started_at, time.monotonic() - started, Outcome.ERROR, str(cause))
+        except Exception as cause:
+            reason = f"the probe itself failed: {first_line(cause)}"
+            run = job.run(started_at, time.monotonic() - started, Outcome.ERROR, reason)
+        return soft_limited(run, job.probe)
+
+    def _journey(self, job: Job, probe: JourneyProbe, started_at: datetime, started: float) -> Run:
+        if job.journeys_folder not in self._journeys:
+            self._journeys[job.journeys_folder] = load_journeys(job.journeys_folder)
+        journeys = self._journeys[job.journeys_folder]
+        params = checked_params(journeys, probe.journey, probe.params, probe.name)
+        deadline = started + probe.timeout_s * SOFT_SHARE
+        browser = self._warm_browser(job.browser)
+        with browser.session(probe, job.target, deadline, job.trace) as session:
+            # What a launch took is ours, not the target's: the figures start with the session.
+            started_at, started = datetime.now(UTC), time.monotonic()
+            visit = Visit(session, params)
+            with recording(session.spend) as steps:
+                ending: BaseException | None = None
+                try:
+                    journeys[probe.journey].function(session.page, visit)
+                except Exception as cause:
+                    ending = cause
+            duration_s = time.monotonic() - started
+            outcome, reason = classify(session, ending, job.uplink)
+            run = job.run(started_at, duration_s, outcome, reason)
+            return replace(
+                run,
+                steps=tuple(_settled(steps, outcome)),
+                exposure=visit.exposure or _exposure_unseen(session, probe),
+                vitals=session.vitals() or Vitals(),
+                console_errors=tuple(session.console_errors),
+                failed_requests=tuple(session.failed_requests),
+                toggles=session.toggles(0),
+                artifacts=self._evidence(job, probe, session, outcome),
+                browser=browser.version,
+            )
+
+    def _suspect_uplink(self, job: Job, run: Run) -> Run:
+        """Blame our uplink for an HTTP probe that got no answer at all."""
+        if run.outcome is not Outcome.FAILED or not run.reason.startswith("no answer"):
+            return run
+        outcome, reason = unless_uplink_is_away(job.uplink, run.reason)
+        return replace(run, outcome=outcome, reason=reason)
+
+    def _evidence(
+        self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome
+    ) -> tuple[Artifact, ...]:
+        if job.artifacts is None:
+            return ()
+        kept: list[Artifact] = []
+        folder = job.artifacts / job.id
+        wanted = outcome in (Outcome.FAILED, Outcome.ERROR)
+        if wanted:
+            folder.mkdir(parents=True, exist_ok=True)
+            if session.screenshot(folder / "screenshot.png"):
+                kept.append(Artifact("screenshot", f"{job.id}/screenshot.png"))
+        trace = folder / "trace.zip"
+        # A trace holds cookies and typed text; one that cannot be cleaned is not kept.
+        if (
+            job.trace
+            and wanted
+            and session.stop_trace(trace)
+            and redact_trace(trace, secrets_of(probe, job.target))
+        ):
+            kept.append(Artifact("trace", f"{job.id}/trace.zip"))
+        return tuple(kept)
+
+    def _warm_browser(self, spec: BrowserSpec) -> WarmBrowser:
+        if self._browser is None or self._browser_spec != spec:
+            self.close()
+            self._browser, self._browser_spec = WarmBrowser(spec), spec
+        return self._browser
+
+
+def soft_limited(run: Run, probe: ProbeSpec) -> Run:
+    """Turn a passed run that went past a soft limit into a degraded one."""
+    if run.outcome is not Outcome.PASSED:
+        return run
+    limits = probe.soft_limits
+    vitals = run.vitals or Vitals()
+    measured = (
+        ("duration_s", run.duration_s, limits.duration_s),
+        ("lcp_s", vitals.lcp_s, limits.lcp_s),
+        ("inp_s", vitals.inp_s, limits.inp_s),
+        ("cls", vitals.cls, limits.cls),
+        ("ttfb_s", vitals.ttfb_s, limits.ttfb_s),
+    )
+    over = [
+        f"{name} {value:.3g}, soft limit {limit:g}"
+        for name, value, limit in measured
+        if value is not None and limit is not None and value >= limit
+    ]
+    return replace(run, outcome=Outcome.DEGRADED, reason="; ".join(over)) if over else run
+
+
+def _settled(steps: list[Step], outcome: Outcome) -> list[Step]:
+    """Give the step that ended the run the run's outcome: it alone knew only the exception."""
+    if not steps or steps[-1].outcome is Outcome.PASSED:
+        return steps
+    return [*steps[:-1], replace(steps[-1], outcome=outcome)]
+
+
+def _exposure_unseen(session: Session, probe: JourneyProbe) -> Exposure | None:
+    """Record what the page was told, for a journey that ended before it could do so."""
+    flag = probe.params.get("flag")
+    if not isinstance(flag, str):
+        return None
+    told = session.toggles(0)
+    return Exposure(flag, told.values.get(flag), None, told.error, session.toggles_at)

@@ -1,0 +1,127 @@
+"""What is shipped loads, fits the schema that editors get, and its alerts fire when they should."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import config as package
+from config.load import json_schema, load
+from config.schema import Config
+from probes.stage.people import PEOPLE
+
+FOLDER = Path(package.__file__).parent
+PROMETHEUS = FOLDER / "prometheus"
+
+
+@pytest.fixture
+def demo() -> Config:
+    return load(FOLDER / "demo.yaml", {})
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> Config:
+    (tmp_path / "operator_token").write_text("s3cr3t\n")
+    env = {
+        "TRIPFLAG_SECRETS_DIR": str(tmp_path),
+        "TRIPFLAG_STORE_PASSWORD": "pw",
+        "TRIPFLAG_VIEWER_TOKEN": "look",
+    }
+    return load(FOLDER / "tripflag.yaml", env)
+
+
+def test_the_demo_enforces_both_guards_on_the_stage(demo: Config) -> None:
+    assert demo.targets["stage"].base_url == "http://127.0.0.1:8701"
+    assert demo.targets["stage"].cookies == {"FLIPPER_ID": "probe-11"}
+    assert demo.store.url == "sqlite:////var/lib/tripflag/flags.sqlite"
+    widget, assessment = demo.guards["representative_status"], demo.guards["assessment"]
+    assert (widget.flag, widget.acts_to) == ("representative_status_enabled", False)
+    assert (assessment.flag, assessment.acts_to) == ("assessment_fallback_enabled", True)
+    assert {guard.mode for guard in demo.guards.values()} == {"enforce"}
+
+
+def test_the_demo_follows_its_environment(tmp_path: Path) -> None:
+    config = load(
+        FOLDER / "demo.yaml",
+        {
+            "TRIPFLAG_STAGE_URL": "http://127.0.0.1:4321",
+            "TRIPFLAG_STATE_DIR": str(tmp_path),
+            "TRIPFLAG_INTERVAL_S": "2",
+            "TRIPFLAG_TIMEOUT_S": "1.5",
+            "TRIPFLAG_WEB_PORT": "0",
+        },
+    )
+    assert config.targets["stage"].base_url == "http://127.0.0.1:4321"
+    assert config.journal.path == tmp_path / "journal.sqlite"
+    assert config.store.url == f"sqlite:///{tmp_path}/flags.sqlite"
+    assert config.web.port == 0
+    assert {probe.interval_s for probe in config.probes.values()} == {2, None}
+    assert {probe.timeout_s for probe in config.probes.values()} == {1.5}
+
+
+def test_the_demo_expects_the_stages_own_people(demo: Config) -> None:
+    for kind in ("representative", "organization"):
+        probe = demo.probes[f"widget_{kind}"]
+        person = PEOPLE[probe.cookies["stage_user"]]
+        assert probe.params["name"] == person.power_of_attorney["attributes"]["name"]
+    signed_in = demo.probes["widget_no_representative"].cookies["stage_user"]
+    assert PEOPLE[signed_in].power_of_attorney == {}
+
+
+def test_the_production_example_watches_staging_and_writes_no_flag(production: Config) -> None:
+    assert production.targets["staging"].base_url == "https://staging.va.gov"
+    assert production.targets["staging"].api == "https://staging-api.va.gov"
+    assert {guard.mode for guard in production.guards.values()} == {"observe"}
+    assert production.web.tokens.operator is not None
+    assert production.web.tokens.operator.get_secret_value() == "s3cr3t"
+
+
+def test_the_production_example_shows_every_section() -> None:
+    shown = YAML(typ="safe").load(FOLDER / "tripflag.yaml")
+    assert set(shown) == set(Config.model_fields)
+
+
+def test_the_editors_schema_is_the_files_shape() -> None:
+    schema = json_schema()
+    definitions = schema["$defs"]
+    for thing in ("TargetSpec", "JourneyProbe", "RequestProbe", "GuardSpec"):
+        assert "name" not in definitions[thing]["properties"]
+        assert definitions[thing]["additionalProperties"] is False
+    assert {"operator", "operator_file", "viewer_file"} <= set(definitions["Tokens"]["properties"])
+    assert "url_file" in definitions["StoreSpec"]["properties"]
+    assert "url" not in definitions["StoreSpec"]["required"]
+    port = definitions["WebSpec"]["properties"]["port"]
+    assert {"$ref": "#/$defs/Reference"} in port["anyOf"]
+    assert port["default"] == 8700
+
+
+def test_the_schema_leaves_the_models_schema_alone() -> None:
+    before = Config.model_json_schema()
+    json_schema()
+    assert Config.model_json_schema() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "config", str(PROMETHEUS / "prometheus.yaml")),
+        ("test", "rules", str(Path(__file__).parent / "alerts_test.yaml")),
+    ],
+    ids=["check", "test"],
+)
+def test_prometheus_takes_the_rules_and_they_fire_when_they_should(
+    arguments: tuple[str, ...],
+) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        assert not os.environ.get("CI"), "CI must have promtool (Debian package prometheus)"
+        pytest.skip("promtool is not installed")
+    done = subprocess.run(
+        [promtool, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
