@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from config.load import ConfigError, json_schema, load
+from daemon.app import Daemon, check_journeys, daemon_from
 from daemon.client import ApiError, Client
 from daemon.demo import DemoFailed, play, serve_demo
-from daemon.app import Daemon, check_journeys, daemon_from
 from daemon.journal import JournalError
 from daemon.web import WebError
 from flags.model import FlagError
@@ -135,7 +135,10 @@ def probe(file: File, name: Annotated[str, typer.Argument(help="Probe to run onc
 @main.command()
 def guards(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show every guard: its phase, its flag, and what stands between it and its act."""
-    listed = _api(url, token, "get", "guards")["guards"]
+    try:
+        listed = Client(url, token).get("guards")["guards"]
+    except ApiError as cause:
+        _give_up(cause)
     if as_json:
         print(json.dumps(listed))  # noqa: T201 - the command's output
         return
@@ -262,13 +265,6 @@ def _act(url: str, token: str | None, guard: str, verb: str, reason: str, **more
     except ApiError as cause:
         _give_up(cause)
     out.print(f"{guard}: {state['phase']}", highlight=False)
-
-
-def _api(url: str, token: str | None, method: str, path: str) -> dict[str, list[dict[str, object]]]:
-    try:
-        return dict(getattr(Client(url, token), method)(path))
-    except ApiError as cause:
-        _give_up(cause)
 
 
 def _give_up(cause: Exception) -> NoReturn:

@@ -229,6 +229,8 @@ class Engine:
         if order.restore and decision.guard is not None:
             with self._journal.turn() as turn:
                 kept = turn.last_trip_snapshot(decision.guard, order.flag)
+        if kept is None and order.restore:
+            return self._switch.flag(order.flag)  # the trip wrote nothing: nothing to undo
         if kept is None:
             return self._switch.write(order.flag, order.to)
         return self._switch.restore(Snapshot.from_json(kept))
@@ -293,11 +295,14 @@ class Engine:
     ) -> list[tuple[GuardSpec, Callable[..., Evidence]]]:
         spec = self.config.guards.get(decision.guard or "")
         if spec is not None:
-            applied = FlipApplied(order.to, order.restore)
+            applied = FlipApplied(exposing, order.restore)
             return [(spec, lambda _turn, _state: applied)]
-        seen = FlagSeen(exposing, now)
-        owners = [guard for guard in self.config.guards.values() if guard.flag == order.flag]
-        return [(guard, lambda _turn, _state: seen) for guard in owners]
+
+        def seen(turn: Turn, _: GuardState) -> Evidence:
+            newest = not turn.newer_flip(decision.id, order.flag)
+            return FlagSeen(exposing, now, decided=newest)
+
+        return [(guard, seen) for guard in self.config.guards.values() if guard.flag == order.flag]
 
     def _fold(self, turn: Turn, spec: GuardSpec, evidence: Callable[..., Evidence]) -> GuardState:
         state = turn.guard_state(spec.name)

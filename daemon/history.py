@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Column, Connection, Row, Select, Table, and_, func, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from daemon.guard.messages import Flip
@@ -130,7 +130,8 @@ def runs(
 ) -> tuple[tuple[Run, ...], Before | None]:
     """Return a page of runs, newest first, and where the next page begins."""
     query = select(RUNS.c.doc).order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc())
-    for column, value in ((RUNS.c.probe, probe), (RUNS.c.outcome, outcome), (RUNS.c.purpose, purpose)):
+    wanted = {RUNS.c.probe: probe, RUNS.c.outcome: outcome, RUNS.c.purpose: purpose}
+    for column, value in wanted.items():
         if value is not None:
             query = query.where(column == str(value))
     if before is not None:
@@ -162,10 +163,12 @@ def recent(
 ) -> tuple[Recent, ...]:
     """Return the newest runs of each (probe, location)."""
     found: list[tuple[str, str, tuple[RunMark, ...]]] = []
+    run = RUNS.c
+    columns = (run.id, run.purpose, run.started_at, run.duration_s, run.outcome)
     with _reading(journal) as db:
         for probe, location in places:
             rows = db.execute(
-                select(RUNS.c.id, RUNS.c.purpose, RUNS.c.started_at, RUNS.c.duration_s, RUNS.c.outcome)
+                select(*columns)
                 .where(RUNS.c.probe == probe, RUNS.c.location == location)
                 .order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc())
                 .limit(limit)
@@ -184,21 +187,23 @@ def incidents(
     journal: Journal, *, guard: str | None = None, is_open: bool | None = None, limit: int = 50
 ) -> tuple[IncidentRecord, ...]:
     """Return incidents, newest first."""
-    query = select(INCIDENTS).order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id.desc())
+    columns = _columns(INCIDENTS, IncidentRecord)
+    query = select(*columns).order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id.desc())
     if guard is not None:
         query = query.where(INCIDENTS.c.guard == guard)
     if is_open is not None:
         closed = INCIDENTS.c.closed_at
         query = query.where(closed.is_(None) if is_open else closed.is_not(None))
     with _reading(journal) as db:
-        return tuple(_incident(row) for row in db.execute(query.limit(limit)))
+        return tuple(IncidentRecord(*row) for row in db.execute(query.limit(limit)))
 
 
 def incident(journal: Journal, incident_id: str) -> IncidentRecord | None:
     """Return one incident, None where there is none of that id."""
     with _reading(journal) as db:
-        row = db.execute(select(INCIDENTS).where(INCIDENTS.c.id == incident_id)).first()
-    return None if row is None else _incident(row)
+        columns = _columns(INCIDENTS, IncidentRecord)
+        row = db.execute(select(*columns).where(INCIDENTS.c.id == incident_id)).first()
+    return None if row is None else IncidentRecord(*row)
 
 
 def story(journal: Journal, told: IncidentRecord, limit: int = 200) -> tuple[TimelineLine, ...]:
@@ -243,20 +248,21 @@ def last_noted(journal: Journal, guard: str, beginning: str = "") -> datetime | 
         line.guard == guard, line.text.startswith(beginning, autoescape=True)
     )
     with _reading(journal) as db:
-        return db.scalar(query)
+        at: datetime | None = db.scalar(query)
+    return at
 
 
 def flips(
     journal: Journal, *, flag: str | None = None, before: int | None = None, limit: int = 50
 ) -> tuple[FlipRecord, ...]:
     """Return acknowledged writes, newest first."""
-    query = select(FLIPS).order_by(FLIPS.c.id.desc())
+    query = select(*_columns(FLIPS, FlipRecord)).order_by(FLIPS.c.id.desc())
     if flag is not None:
         query = query.where(FLIPS.c.flag == flag)
     if before is not None:
         query = query.where(FLIPS.c.id < before)
     with _reading(journal) as db:
-        return tuple(_flip(row) for row in db.execute(query.limit(limit)))
+        return tuple(FlipRecord(*row) for row in db.execute(query.limit(limit)))
 
 
 def pending_flips(journal: Journal) -> tuple[PendingFlip, ...]:
@@ -268,7 +274,7 @@ def pending_flips(journal: Journal) -> tuple[PendingFlip, ...]:
     )
     with _reading(journal) as db:
         rows = db.execute(query).all()
-    return tuple(_pending(row, order) for row in rows if isinstance(order := _order(row), Flip))
+    return tuple(_pending(row) for row in rows)
 
 
 @contextmanager
@@ -283,51 +289,25 @@ def _reading(journal: Journal) -> Iterator[Connection]:
         ) from cause
 
 
-def _oldest_first(
-    db: Connection, query: Select[Any], limit: int
-) -> tuple[TimelineLine, ...]:
+def _oldest_first(db: Connection, query: Select[Any], limit: int) -> tuple[TimelineLine, ...]:
     rows: Sequence[Row[Any]] = db.execute(query.order_by(TIMELINE.c.id.desc()).limit(limit)).all()
     return tuple(TimelineLine(row.at, row.text) for row in reversed(rows))
 
 
-def _mark(row: Row[Any]) -> RunMark:
+def _mark(row: Any) -> RunMark:
     return RunMark(
         row.id, Purpose(row.purpose), row.started_at, row.duration_s, Outcome(row.outcome)
     )
 
 
-def _incident(row: Row[Any]) -> IncidentRecord:
-    return IncidentRecord(
-        row.id,
-        row.guard,
-        row.cause,
-        row.severity,
-        row.opened_at,
-        row.closed_at,
-        row.reason,
-        row.closing,
-    )
+def _columns(table: Table, record: type[IncidentRecord] | type[FlipRecord]) -> list[Column[Any]]:
+    return [table.c[field.name] for field in fields(record)]
 
 
-def _flip(row: Row[Any]) -> FlipRecord:
-    return FlipRecord(
-        row.id,
-        row.guard,
-        row.flag,
-        row.before,
-        row.after,
-        row.reason,
-        row.by,
-        row.decided_at,
-        row.applied_at,
-    )
-
-
-def _order(row: Row[Any]) -> Any:
-    return ORDER_JSON.validate_json(row.doc)
-
-
-def _pending(row: Row[Any], order: Flip) -> PendingFlip:
+def _pending(row: Any) -> PendingFlip:
+    order = ORDER_JSON.validate_json(row.doc)
+    if not isinstance(order, Flip):
+        raise JournalError(f"decision {row.id} is kept as a flip but holds another order")
     return PendingFlip(
         order.flag,
         order.to,

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -46,6 +47,12 @@ class Journal:
         event.listen(self.engine, "begin", _begin)
         try:
             _migrate(self)
+        except CommandError as cause:
+            self.close()
+            raise JournalError(
+                f"cannot use {path} as the journal: {cause}. A newer Tripflag wrote it: run that "
+                "one, or give journal.path a new name; it was left as it is"
+            ) from cause
         except DBAPIError as cause:
             self.close()
             raise JournalError(

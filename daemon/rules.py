@@ -53,7 +53,7 @@ def judge(guard: GuardSpec, runs: Iterable[Run], latest: Run) -> Verdict:
         judgement = Judgement.UNHEALTHY
     else:
         judgement = Judgement.HEALTHY
-    seen = latest.exposure.value if latest.exposure is not None else None
+    seen = _told(guard, latest)
     return Verdict(
         judgement=judgement,
         run_id=latest.id,
@@ -61,7 +61,7 @@ def judge(guard: GuardSpec, runs: Iterable[Run], latest: Run) -> Verdict:
         run_purpose=latest.purpose,
         run_started_at=latest.started_at,
         run_outcome=latest.outcome,
-        run_reason=latest.reason,
+        run_reason=_plain(latest.reason),
         exposed=None if seen is None else seen is not guard.acts_to,
         findings=tuple(findings),
     )
@@ -76,7 +76,7 @@ def lookback(guard: GuardSpec) -> int:
                 needed = max(needed, rule.limit)
             case StepDuration() | VitalOverLimit():
                 needed = max(needed, rule.runs)
-            case FailureRatio():
+            case _:
                 needed = max(needed, rule.min_runs, WINDOW_RUNS)
     # Errors and skips lie between the runs that count, and locations share a probe's runs.
     return needed * 2 + 20
@@ -171,12 +171,29 @@ def judge_control(run: Run) -> ControlRan:
         finding = ControlFinding.POWERLESS if rendered else ControlFinding.FAILS
     else:
         finding = ControlFinding.UNKNOWN
-    return ControlRan(finding, run.id, run.started_at, run.reason)
+    return ControlRan(finding, run.id, run.started_at, _plain(run.reason))
 
 
 def judge_proof(guard: GuardSpec, run: Run) -> ProofRan:
     """Conclude from a proof run: proven only if the page was told the new value and is whole."""
-    told = run.exposure is not None and run.exposure.value is guard.acts_to
+    told = _told(guard, run) is guard.acts_to
     whole = run.outcome in (Outcome.PASSED, Outcome.DEGRADED)
-    reason = "the toggle service still answers the old value" if whole and not told else run.reason
-    return ProofRan(told and whole, run.id, run.started_at, reason)
+    gone = run.exposure is None or run.exposure.rendered is not True
+    reason = _plain(run.reason)
+    if whole and not told:
+        reason = "the toggle service still answers the old value"
+    elif whole and not gone:
+        reason = "the page still shows the flagged thing"
+    return ProofRan(told and whole and gone, run.id, run.started_at, reason)
+
+
+def _told(guard: GuardSpec, run: Run) -> bool | None:
+    # A probe that two guards share records the exposure of one flag only.
+    exposure = run.exposure
+    return exposure.value if exposure is not None and exposure.flag == guard.flag else None
+
+
+def _plain(text: str) -> str:
+    # A page can put half a surrogate pair into an error message. No UTF-8 can hold it, so the
+    # journal would refuse the whole turn and the guard would never hear of the run.
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -18,6 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from config.schema import Config, ProbeSpec
 from daemon.guard.messages import RunProbe
 from daemon.metrics import Metrics
+from daemon.web.desk import ProbeBusy
 from probes.model import Purpose, Run
 from probes.pool import LocalPool
 from probes.runner import Job
@@ -31,10 +32,6 @@ _REASONS = {
     EVENT_JOB_MAX_INSTANCES: "overlap",
     EVENT_JOB_ERROR: "error",
 }
-
-
-class ProbeBusy(Exception):
-    """A run of this probe is under way at that location."""
 
 
 class Scheduler:

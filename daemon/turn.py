@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from daemon.guard import Decision, Evidence, GuardState
 from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, RunProbe
 from daemon.tables import DECISIONS, EVIDENCE, FLIPS, GUARDS, INCIDENTS, RUNS, TIMELINE
-from probes.model import Run
+from probes.model import Outcome, Purpose, Run
 
 STATE_JSON = TypeAdapter(GuardState)
 EVIDENCE_JSON: TypeAdapter[Evidence] = TypeAdapter(Evidence)
@@ -59,16 +59,29 @@ class Turn:
         return True
 
     def recent_runs(self, probes: Sequence[str], since: datetime, limit: int) -> list[Run]:
-        """Newest runs of these probes that started at or after `since`, so many of each."""
+        """Newest runs that judge, started at or after `since`: so many of each probe and location.
+
+        Filtered here, so that a storm of errors cannot push a streak out of sight.
+        """
         runs: list[Run] = []
         for probe in probes:
             newest = (
-                select(RUNS.c.doc)
-                .where(RUNS.c.probe == probe, RUNS.c.started_at >= since)
+                select(RUNS.c.location, RUNS.c.doc)
+                .where(
+                    RUNS.c.probe == probe,
+                    RUNS.c.started_at >= since,
+                    RUNS.c.outcome.in_([each.value for each in Outcome if each.judges]),
+                    RUNS.c.purpose.in_([each.value for each in Purpose if each.counts]),
+                )
                 .order_by(RUNS.c.started_at.desc())
                 .limit(limit)
             )
-            runs += [Run.from_json(doc) for doc in self._db.scalars(newest)]
+            rows = self._db.execute(newest).all()
+            locations = {location for location, _ in rows}
+            if len(locations) > 1:  # each of them has streaks of its own to be seen in full
+                by_location = [newest.where(RUNS.c.location == each) for each in sorted(locations)]
+                rows = [row for query in by_location for row in self._db.execute(query)]
+            runs += [Run.from_json(doc) for _, doc in rows]
         return runs
 
     def guard_state(self, guard: str) -> GuardState:
@@ -155,17 +168,20 @@ class Turn:
         )
 
     def last_trip_snapshot(self, guard: str, flag: str) -> str | None:
-        """Gates as they were before this guard's last trip, None where it never tripped."""
+        """Gates as they were before this guard's last trip, None where it wrote nothing.
+
+        Asks the decisions, not the flips: a trip that a reset superseded before its write was
+        acknowledged may have been written all the same, and an older trip's gates are not its own.
+        """
         rows = self._db.execute(
-            select(FLIPS.c.snapshot, DECISIONS.c.doc)
-            .join(DECISIONS, DECISIONS.c.id == FLIPS.c.decision_id)
-            .where(FLIPS.c.guard == guard, FLIPS.c.flag == flag)
-            .order_by(FLIPS.c.id.desc())
+            select(DECISIONS.c.snapshot, DECISIONS.c.doc)
+            .where(DECISIONS.c.guard == guard, DECISIONS.c.flag == flag)
+            .order_by(DECISIONS.c.id.desc())
         )
         for snapshot, doc in rows:
             order = ORDER_JSON.validate_json(doc)
             if isinstance(order, Flip) and not order.restore:
-                return str(snapshot)
+                return None if snapshot is None else str(snapshot)
         return None
 
     def add_flip(self, flip: Mapping[str, Any]) -> None:

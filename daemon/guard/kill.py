@@ -16,7 +16,7 @@ from daemon.guard.messages import (
     OpenIncident,
     RunProbe,
 )
-from daemon.guard.state import Cause, GuardState, Incident, Kill
+from daemon.guard.state import Cause, GuardState, Human, Incident, Kill
 from daemon.verdict import ProofRan
 from probes.model import Purpose
 
@@ -48,8 +48,21 @@ def on_applied(spec: GuardSpec, state: GuardState, flip: FlipApplied, now: datet
     state = replace(state, flag_value=flip.to, counts_since=now)
     if flip.restore:
         state, closing = close_incident(state, "reset: the snapshot was replayed")
-        state = replace(state, kill=None, suspicion=None, human=None, latched="", invalid_streak=0)
-        return state, (*closing, Note("reset: users are exposed again"))
+        # The person who reset a latched guard has looked: its failed kills start anew.
+        failed_kills = () if state.latched else state.failed_kills
+        # Gates that exposed nobody before the trip expose nobody now: somebody wanted them so.
+        off = flip.to is spec.acts_to
+        state = replace(
+            state,
+            kill=None,
+            suspicion=None,
+            human=Human(flip.to, now) if off else None,
+            latched="",
+            failed_kills=failed_kills,
+            invalid_streak=0,
+        )
+        end = "nobody is exposed, as before the trip" if off else "users are exposed again"
+        return state, (*closing, Note(f"reset: {end}"))
     if state.kill is None:
         return state, ()
     state = replace(state, kill=replace(state.kill, written_at=now, failed_at=None, failure=""))
@@ -67,6 +80,9 @@ def on_failed(spec: GuardSpec, state: GuardState, flip: FlipFailed, now: datetim
 
 
 def on_proof(spec: GuardSpec, state: GuardState, proof: ProofRan, now: datetime) -> Next:
+    if proof.run_id in state.seen:
+        return state, ()
+    state = state.saw(proof.run_id)
     kill = state.kill
     if kill is None or kill.written_at is None or proof.started_at < kill.written_at:
         return state, ()
@@ -78,12 +94,17 @@ def on_proof(spec: GuardSpec, state: GuardState, proof: ProofRan, now: datetime)
     spent = (now - kill.written_at).total_seconds()
     over = spent >= spec.propagation.budget_s
     wait_s = max(SLOW_PROOF_S, spec.propagation.retry_s) if over else spec.propagation.retry_s
-    again = RunProbe(spec.proof, Purpose.PROOF, not_before=now + timedelta(seconds=wait_s))
+    again: tuple[Decision, ...] = ()
+    if kill.proof_due is None or proof.started_at >= kill.proof_due:
+        # Each restart asks for a proof of its own: without this, each would go on for ever.
+        due = now + timedelta(seconds=wait_s)
+        state = replace(state, kill=replace(kill, proof_due=due))
+        again = (RunProbe(spec.proof, Purpose.PROOF, not_before=due),)
     if not over:
-        return state, (again,)
+        return state, again
     text = f"users may still meet it {spent:.0f} s after the flip: {proof.reason}"
     state, noted = _kill_failed(state, text, now)
-    return state, (*noted, again)
+    return state, (*noted, *again)
 
 
 def _kill_failed(state: GuardState, text: str, now: datetime) -> Next:

@@ -33,10 +33,14 @@ class FlipFailed:
 
 @dataclass(frozen=True, slots=True)
 class FlagSeen:
-    """The store's value, read at `read_at`; an unreadable store tells nothing."""
+    """The store's value, read at `read_at`; an unreadable store tells nothing.
+
+    `decided`: an operator's flip through us wrote it, and superseded any older one of the guard's.
+    """
 
     value: bool
     read_at: datetime
+    decided: bool = False
     kind: Literal["flag_seen"] = "flag_seen"
 
 

@@ -15,10 +15,15 @@ def on_flag(spec: GuardSpec, state: GuardState, flag: FlagSeen, now: datetime) -
     # A value read before our last write, or while a flip is under way, may be the one before it.
     writing = state.kill is not None and (state.kill.written_at is None or state.kill.resetting)
     written = state.counts_since
-    if writing or (written is not None and flag.read_at <= written):
+    old = writing or (written is not None and flag.read_at <= written)
+    if old and not flag.decided:
         return state, ()
     before, state = state.flag_value, replace(state, flag_value=flag.value)
-    if before is flag.value or (before is None and flag.value is not spec.acts_to):
+    # An operator's flip took the place of ours, which will now never be written: without the
+    # exception for that, the guard would wait for it for ever.
+    if before is flag.value and not (flag.decided and writing):
+        return state, ()
+    if before is None and flag.value is not spec.acts_to and not writing:
         return state, ()
     until = None
     if flag.value is not spec.acts_to:
@@ -55,6 +60,8 @@ def _on_trip(spec: GuardSpec, state: GuardState, asked: OperatorAsked, now: date
 def _on_reset(spec: GuardSpec, state: GuardState, asked: OperatorAsked, now: datetime) -> Next:
     note = Note(f"reset asked by {asked.by}: {asked.reason}")
     if state.kill is not None:
+        if state.kill.resetting:
+            raise GuardRefuses("already being reset: the restore is tried until it is written")
         state = replace(state, kill=replace(state.kill, resetting=True))
         flip = Flip(spec.flag, not spec.acts_to, asked.by, asked.reason, restore=True)
         return state, (note, flip)

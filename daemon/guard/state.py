@@ -5,7 +5,7 @@ Facts are stored; the phase is derived from them by `phase()`, so that the two c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -13,6 +13,8 @@ from typing import Literal
 from config.schema import GuardSpec
 from daemon.verdict import ControlFinding
 
+#: Run ids remembered to make the same run told twice a no-op; more than can be in flight at once.
+SEEN = 128
 #: What an incident is blamed on.
 Cause = Literal["widget", "site", "powerless", "operator"]
 
@@ -43,7 +45,8 @@ class Suspicion:
     `first_failed_at`: start of the run that began it.
 
     `failures` counts breaching runs since it began; `confirmations` only those of them whose page
-    was told the exposing flag value, since the last control that did not pass.
+    was told the exposing flag value, and that began after a control passed again if one did not.
+    `breached`: the rules are still at their limit.
     """
 
     since: datetime
@@ -54,6 +57,8 @@ class Suspicion:
     failures: int = 0
     confirmations: int = 0
     passes: int = 0
+    breached: bool = True
+    confirm_since: datetime | None = None
     control: ControlFinding | None = None
     control_at: datetime | None = None
     control_reason: str = ""
@@ -63,7 +68,10 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One trip: decided, then written, then verified; `failed_at` where users may still be hit."""
+    """One trip: decided, then written, then verified; `failed_at` where users may still be hit.
+
+    `proof_due`: when the proof asked for last starts; an older one that comes in asks no further.
+    """
 
     decided_at: datetime
     by: str
@@ -73,6 +81,7 @@ class Kill:
     verified_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str = ""
+    proof_due: datetime | None = None
     resetting: bool = False
 
 
@@ -128,6 +137,10 @@ class GuardState:
     def new(cls) -> GuardState:
         """State of a guard that has seen nothing yet."""
         return cls()
+
+    def saw(self, run_id: str) -> GuardState:
+        """Remember a run's id."""
+        return replace(self, seen=(*self.seen, run_id)[-SEEN:])
 
     def held(self, now: datetime) -> bool:
         """True while an operator's hold is in force."""

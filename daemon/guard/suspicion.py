@@ -12,8 +12,10 @@ from daemon.guard.state import Cause, GuardState, Suspicion
 from daemon.verdict import ControlFinding, ControlRan, Judgement, Verdict
 from probes.model import Outcome, Purpose
 
-#: Run ids remembered to make the same run told twice a no-op; more than can be in flight at once.
-SEEN = 128
+#: Controls that say that the act would not help.
+AGAINST = (ControlFinding.FAILS, ControlFinding.POWERLESS)
+#: Rules that a run which finished can breach.
+SLOWNESS = ("step_duration", "vital")
 
 
 def blockers(spec: GuardSpec, state: GuardState, now: datetime) -> tuple[str, ...]:
@@ -23,6 +25,11 @@ def blockers(spec: GuardSpec, state: GuardState, now: datetime) -> tuple[str, ..
         return ("no rule is breached",)
     reasons = [
         (state.kill is not None, "the act is already under way or done"),
+        (not suspicion.breached, "no rule is breached any more"),
+        (
+            state.invalid_streak >= spec.blind_after,
+            f"blind: {state.invalid_streak} runs in a row could not judge",
+        ),
         (
             suspicion.confirmations < spec.confirmations,
             f"{suspicion.confirmations} of {spec.confirmations} confirming runs with the flag seen",
@@ -56,7 +63,7 @@ def on_verdict(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dateti
     stale = state.counts_since is not None and verdict.run_started_at < state.counts_since
     if stale or verdict.run_id in state.seen:
         return state, ()
-    state = replace(state, seen=(*state.seen, verdict.run_id)[-SEEN:])
+    state = state.saw(verdict.run_id)
     if verdict.judgement is Judgement.UNKNOWN:
         return _on_unknown(spec, state, verdict, now)
     state = replace(state, invalid_streak=0)
@@ -94,11 +101,12 @@ def _on_unknown(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datet
 
 def _on_healthy(spec: GuardSpec, state: GuardState, verdict: Verdict) -> Next:
     suspicion = state.suspicion
-    if suspicion is None or verdict.run_outcome is Outcome.FAILED:
+    if suspicion is None:
         return state, ()
-    passes = suspicion.passes + 1
+    # A failure below the limit ends the passing streak all the same.
+    passes = 0 if verdict.run_outcome is Outcome.FAILED else suspicion.passes + 1
     if passes < spec.clear_passes:
-        return replace(state, suspicion=replace(suspicion, passes=passes)), ()
+        return replace(state, suspicion=replace(suspicion, passes=passes, breached=False)), ()
     text = f"suspicion cleared after {passes} passing runs: {suspicion.reason}"
     state = replace(state, suspicion=None)
     state, closing = close_incident(state, text)
@@ -123,14 +131,16 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
             RunProbe(spec.control, Purpose.CONTROL),
         )
         return replace(state, suspicion=suspicion), decisions
-    if not verdict.speaks_against:
-        return state, ()
-    # A run that began before a control that did not pass may have met the site's fault, not the
+    suspicion = replace(state.suspicion, breached=True)
+    if not _speaks_against(verdict):
+        return replace(state, suspicion=suspicion), ()
+    # A run that began before the control passed again may have met the site's fault, not the
     # widget's: it cannot help to confirm a kill.
-    suspicion = state.suspicion
-    after_control = suspicion.control_at is None or verdict.run_started_at >= suspicion.control_at
-    attributable = verdict.exposed is True and (
-        suspicion.control in (None, ControlFinding.PASSES) or after_control
+    since = suspicion.confirm_since
+    attributable = (
+        verdict.exposed is True
+        and suspicion.control not in AGAINST
+        and (since is None or verdict.run_started_at >= since)
     )
     suspicion = replace(
         suspicion,
@@ -140,33 +150,49 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
         failures=suspicion.failures + 1,
         confirmations=suspicion.confirmations + (1 if attributable else 0),
     )
-    return _consider(spec, replace(state, suspicion=suspicion), now)
+    return _consider(spec, state, suspicion, now)
+
+
+def _speaks_against(verdict: Verdict) -> bool:
+    """Say whether this very run is part of a breach. One that passed confirms no failures."""
+    return verdict.speaks_against and (
+        verdict.run_outcome is Outcome.FAILED
+        or any(f.probe == verdict.run_probe and f.rule in SLOWNESS for f in verdict.breached)
+    )
 
 
 def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: datetime) -> Next:
+    if control.run_id in state.seen:
+        return state, ()
+    state = state.saw(control.run_id)
     suspicion = state.suspicion
     if suspicion is None or state.kill is not None:
         return state, ()
-    if suspicion.control_at is not None and control.started_at < suspicion.control_at:
+    # One that began before the failure it should explain tells nothing about it.
+    if control.started_at < (suspicion.control_at or suspicion.first_failed_at):
         return state, ()
-    passes = control.finding is ControlFinding.PASSES
-    unmeasured = control.finding is ControlFinding.UNKNOWN
-    suspicion = replace(
-        suspicion,
-        control=control.finding,
-        control_at=control.started_at,
-        control_reason=control.reason,
-        control_asked_at=None,
-        confirmations=suspicion.confirmations if passes or unmeasured else 0,
-    )
-    return _consider(spec, replace(state, suspicion=suspicion), now)
+    suspicion = replace(suspicion, control_asked_at=None)
+    was_against = suspicion.control in AGAINST
+    if control.finding is ControlFinding.UNKNOWN:
+        # It clears nothing, and must not date the controls that did measure.
+        finding = suspicion.control if was_against else control.finding
+        suspicion = replace(suspicion, control=finding)
+    else:
+        passes = control.finding is ControlFinding.PASSES
+        suspicion = replace(
+            suspicion,
+            control=control.finding,
+            control_at=control.started_at,
+            control_reason=control.reason,
+            confirmations=suspicion.confirmations if passes else 0,
+            confirm_since=control.started_at if passes and was_against else suspicion.confirm_since,
+        )
+    return _consider(spec, state, suspicion, now)
 
 
-def _consider(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
+def _consider(spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime) -> Next:
     """Act if nothing blocks it; else ask for the runs that are missing."""
-    suspicion = state.suspicion
-    if suspicion is None:
-        raise ValueError("only a suspicious guard can be considered")
+    state = replace(state, suspicion=suspicion)
     blocked = blockers(spec, state, now)
     if not blocked:
         return trip(spec, state, "guard", suspicion.reason, now)
@@ -176,18 +202,18 @@ def _consider(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
     if blocked == ("observe mode: decides but does not act",) and not suspicion.would_trip_noted:
         state = replace(state, suspicion=replace(suspicion, would_trip_noted=True))
         return state, (Note(f"would have tripped, but only observes: {suspicion.reason}"),)
-    state, opened = _blame_the_site(spec, state, now)
-    state, asked = _ask_for_runs(spec, state, now)
+    state, opened = _blame_the_site(spec, state, suspicion, now)
+    state, asked = _ask_for_runs(spec, state, suspicion, now)
     return state, (*opened, *asked)
 
 
-def _blame_the_site(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
-    suspicion = state.suspicion
+def _blame_the_site(
+    spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime
+) -> Next:
     if (
-        suspicion is None
-        or state.incident is not None
+        state.incident is not None
         or suspicion.failures < spec.confirmations
-        or suspicion.control not in (ControlFinding.FAILS, ControlFinding.POWERLESS)
+        or suspicion.control not in AGAINST
     ):
         return state, ()
     cause: Cause
@@ -199,10 +225,7 @@ def _blame_the_site(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
     return open_incident(spec, state, cause, suspicion.severity, reason, now)
 
 
-def _ask_for_runs(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
-    suspicion = state.suspicion
-    if suspicion is None:
-        return state, ()
+def _ask_for_runs(spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime) -> Next:
     asked: list[Decision] = []
     fresh = _control_fresh(spec, suspicion, now)
     confirmable = suspicion.control in (None, ControlFinding.PASSES)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from config.schema import Seconds
 from daemon.history import Before
@@ -30,7 +38,29 @@ def _a_person(value: str) -> str:
     return value
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+def _cursor(value: object) -> Before:
+    try:
+        return Before.parse(str(value))
+    except ValueError:
+        raise ValueError(
+            "must be `next` of an earlier page, or a time such as 2026-01-31T12:00:00Z"
+        ) from None
+
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_one_line),
+]
+Person = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(_one_line),
+    AfterValidator(_a_person),
+]
+Cursor = Annotated[
+    Before, BeforeValidator(_cursor), WithJsonSchema({"type": "string"}, mode="validation")
+]
 Limit = Annotated[int, Field(ge=1, le=500)]
 
 
@@ -49,12 +79,8 @@ class ByKind(ById):
 class Reasoned(Ask):
     """An operator's act."""
 
-    reason: Annotated[Line, Field(min_length=1, max_length=500, description="One sentence: why.")]
-    by: Annotated[
-        Line,
-        Field(min_length=1, max_length=64, description="Who asks, for the audit."),
-        AfterValidator(_a_person),
-    ] = "operator"
+    reason: Annotated[Reason, Field(description="One sentence: why.")]
+    by: Annotated[Person, Field(description="Who asks, for the audit.")] = "operator"
 
 
 class Held(Reasoned):
@@ -66,12 +92,9 @@ class RunQuery(Ask):
     outcome: Outcome | None = None
     purpose: Purpose | None = None
     limit: Limit = 50
-    before: str | None = Field(None, description="`next` of the page before, or an ISO 8601 time.")
-
-    @property
-    def cursor(self) -> Before | None:
-        """Where the page begins."""
-        return None if self.before is None else Before.parse(self.before)
+    before: Cursor | None = Field(
+        None, description="`next` of the page before, or an ISO 8601 time."
+    )
 
 
 class IncidentQuery(Ask):

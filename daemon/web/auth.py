@@ -10,12 +10,24 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, g, request
+from pydantic import SecretStr
 
 from config.schema import LOOPBACK, Tokens, WebSpec
 from daemon.web.desk import current_desk
 from daemon.web.problem import Refused
 
-API = "/api/"
+#: Endpoints that show nothing of the site under watch, or that scrapers and balancers must reach.
+#: Whatever is not named here needs a token: a forgotten route is a closed one.
+OPEN = frozenset(
+    {
+        "pages.dashboard",
+        "static",
+        "health.healthz",
+        "health.readyz",
+        "health.metrics",
+        "health.spec",
+    }
+)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -35,7 +47,8 @@ def register(app: Flask) -> None:
         _check_host(spec)
         if request.method not in _READS:
             _check_origin()
-        if request.path.startswith(API):
+        found = request.endpoint is not None or request.path.startswith("/api/")
+        if found and request.endpoint not in OPEN:
             g.role = _role(spec.tokens)
             if request.method not in _READS:
                 _check_may_act(spec.tokens, g.role)
@@ -71,7 +84,10 @@ def _check_origin() -> None:
     origin = request.headers.get("Origin")
     if origin is None:  # not a browser; those send it with every POST
         return
-    if urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower():
+    # Behind a proxy that ends TLS the scheme here is not the browser's: take the origin's own.
+    scheme = origin.partition(":")[0]
+    ours = _place(f"{scheme}://{request.headers.get('Host', '')}")
+    if ours is None or _place(origin) != ours:
         raise Refused(
             403,
             "this request comes from a page of another origin: send it from the dashboard itself, "
@@ -124,12 +140,22 @@ def _check_body() -> None:
         json.loads(request.get_data())
     except (ValueError, RecursionError) as cause:
         where = f" ({cause})" if isinstance(cause, json.JSONDecodeError) else ""
-        raise Refused(400, f"the body is not JSON{where}: send an object, `{{}}` at least") from None
+        detail = f"the body is not JSON{where}: send an object, `{{}}` at least"
+        raise Refused(400, detail) from None
 
 
-def _equal(sent: bytes, secret: object) -> bool:
-    value = secret.get_secret_value() if hasattr(secret, "get_secret_value") else ""
+def _equal(sent: bytes, secret: SecretStr | None) -> bool:
+    value = "" if secret is None else secret.get_secret_value()
     return hmac.compare_digest(sent, value.encode()) and bool(value)
+
+
+def _place(origin: str) -> tuple[str, int] | None:
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and port else None
 
 
 def _host_name(header: str) -> str:

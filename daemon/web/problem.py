@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from daemon.guard import GuardRefuses
 from daemon.journal import JournalError
@@ -102,9 +103,9 @@ def register(app: Flask) -> None:
         return answer_problem(413, f"the body is over {BODY_LIMIT} bytes: send a shorter reason")
 
     @app.errorhandler(HTTPException)
-    def http(cause: HTTPException) -> Response:
-        if cause.response is not None:  # a finished answer, such as `invalid`'s or a redirect
-            return Response(cause.response.get_data(), cause.code, dict(cause.response.headers))
+    def http(cause: HTTPException) -> WerkzeugResponse | HTTPException:
+        if cause.response is not None or (cause.code or 500) < 400:
+            return cause  # a finished answer, such as `invalid`'s, or a redirect
         return answer_problem(cause.code or 500, _remedy(cause), dict(_headers(cause)))
 
     @app.errorhandler(Exception)

@@ -14,6 +14,7 @@ from waitress import wasyncore
 
 #: Room for some dashboards whose flag store hangs, and still for `/healthz`.
 THREADS = 8
+TAKEN_IN = 1024 * 1024
 #: Answers under way at the end may take so long to leave.
 FLUSH_S = 2.0
 STOP_WITHIN_S = 10.0
@@ -31,11 +32,19 @@ class WebServer:
     def __init__(self, app: Flask, listener: socket.socket) -> None:
         self._map: dict[int, Any] = {}
         self._server = waitress.create_server(
-            app, map=self._map, sockets=[listener], threads=THREADS, ident=None
+            app,
+            map=self._map,
+            sockets=[listener],
+            threads=THREADS,
+            ident=None,
+            # Waitress takes in a whole body before the app may refuse it; its default is 1 GiB.
+            max_request_body_size=TAKEN_IN,
         )
         host, self.port = listener.getsockname()[:2]
         shown = _WILDCARDS.get(host, host)
-        self.url = f"http://[{shown}]:{self.port}" if ":" in shown else f"http://{shown}:{self.port}"
+        self.url = (
+            f"http://[{shown}]:{self.port}" if ":" in shown else f"http://{shown}:{self.port}"
+        )
         self._lock = Lock()
         self._running = False
         self._closing = Event()

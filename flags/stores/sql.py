@@ -32,7 +32,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from flags.gates import BOOLEAN, flag_of
 from flags.model import Flag, FlagError, FlagState, Gates, StoreUnavailable, UnknownFlag
@@ -69,12 +69,22 @@ class SqlFlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-c
 
     Every method raises `StoreUnavailable` within `timeout_s` of a dead or locked database, and
     those that need a flag raise `UnknownFlag` and create nothing.
+
+    Raises:
+        FlagError: the URL is none, or its driver is not installed; it is never in the message.
     """
 
     def __init__(self, url: str, timeout_s: float = 5) -> None:
-        sqlite = make_url(url).get_backend_name() == "sqlite"
-        arguments: dict[str, Any] = {"timeout": timeout_s} if sqlite else {}
-        self._engine: Engine = create_engine(url, connect_args=arguments)
+        try:
+            sqlite = make_url(url).get_backend_name() == "sqlite"
+            arguments: dict[str, Any] = {"timeout": timeout_s} if sqlite else {}
+            self._engine: Engine = create_engine(url, connect_args=arguments)
+        except (ArgumentError, ImportError) as cause:
+            raise FlagError(
+                f"cannot use store.url: {str(cause).splitlines()[0]}. Write it as "
+                "dialect+driver://user:password@host/name, or sqlite:////absolute/path, and "
+                "install its driver"
+            ) from None
         if sqlite:
             event.listen(self._engine, "connect", _autocommit)
             event.listen(self._engine, "begin", _begin_sqlite)

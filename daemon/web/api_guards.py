@@ -1,0 +1,72 @@
+"""/api/v1/guards: what each guard thinks, and the operator's four commands."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from daemon import history
+from daemon.engine import utc_now
+from daemon.guard.messages import OperatorAsked
+from daemon.web.answer import answer
+from daemon.web.asks import ByName, Held, Reasoned
+from daemon.web.desk import current_desk
+from daemon.web.guard_view import GuardDetail, Guards, GuardView, guard_view, spec_of
+
+GUARDS = APIBlueprint(
+    "guards", __name__, url_prefix="/api/v1/guards", abp_tags=[Tag(name="guards")]
+)
+
+
+@GUARDS.get("", responses={200: Guards})
+def list_guards() -> Response:
+    """List every guard."""
+    desk = current_desk()
+    return answer(Guards(guards=tuple(guard_view(desk, name) for name in desk.config.guards)))
+
+
+@GUARDS.get("/<name>", responses={200: GuardDetail})
+def get_guard(path: ByName) -> Response:
+    """Show one guard, with its newest lines."""
+    desk = current_desk()
+    view = guard_view(desk, path.name)
+    lines = history.timeline(desk.journal, path.name)
+    return answer(GuardDetail(**dict(view), timeline=lines), longest=None)
+
+
+@GUARDS.post("/<name>/trip", responses={200: GuardView})
+def trip(path: ByName, body: Reasoned) -> Response:
+    """Do the guard's act now, at your word."""
+    return _ask(path.name, "trip", body)
+
+
+@GUARDS.post("/<name>/reset", responses={200: GuardView})
+def reset(path: ByName, body: Reasoned) -> Response:
+    """Put back exactly the gates that the guard's last trip found: users are exposed again."""
+    return _ask(path.name, "reset", body)
+
+
+@GUARDS.post("/<name>/hold", responses={200: GuardView})
+def hold(path: ByName, body: Held) -> Response:
+    """Keep the guard's hands off, for a while or until released."""
+    return _ask(path.name, "hold", body)
+
+
+@GUARDS.post("/<name>/release", responses={200: GuardView})
+def release(path: ByName, body: Reasoned) -> Response:
+    """End a hold."""
+    return _ask(path.name, "release", body)
+
+
+def _ask(name: str, verb: Literal["trip", "reset", "hold", "release"], body: Reasoned) -> Response:
+    desk = current_desk()
+    spec_of(desk, name)
+    until = None
+    if isinstance(body, Held) and body.for_s is not None:
+        until = utc_now() + timedelta(seconds=body.for_s)
+    desk.engine.ask(name, OperatorAsked(verb, body.by, body.reason, until))
+    return answer(guard_view(desk, name))

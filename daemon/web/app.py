@@ -1,0 +1,73 @@
+"""The Flask app: routes, checks before them, headers after them."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+from flask import Response, request
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from daemon.web import auth, problem
+from daemon.web.api_flags import FLAGS
+from daemon.web.api_guards import GUARDS
+from daemon.web.api_incidents import FLIPS, INCIDENTS
+from daemon.web.api_overview import overview_blueprint
+from daemon.web.api_probes import PROBES
+from daemon.web.api_runs import RUNS
+from daemon.web.desk import Desk, lend
+from daemon.web.flag_view import FlagsLately
+from daemon.web.health import DOCUMENT, HEALTH
+from daemon.web.pages import PAGES
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_LOCKED = "default-src 'none'; frame-ancestors 'none'"
+
+
+def create_app(desk: Desk) -> OpenAPI:
+    """Build the admin API, the dashboard, and what monitors ask for.
+
+    Everything that it shows or does goes through `desk`; nothing is read before the first request.
+    """
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Tripflag", version=version("tripflag")),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        responses={"4XX": problem.Problem, "503": problem.Problem},
+        openapi_extensions={"security": [{"token": []}]},
+        validation_error_callback=problem.invalid,
+        validation_error_model=problem.Problem,
+        # Its pages would load from a CDN, or from packages that are not ours to ship.
+        doc_ui=False,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = problem.BODY_LIMIT
+    lend(app, desk)
+    auth.register(app)
+    problem.register(app)
+    app.after_request(_harden)
+    app.register_blueprint(HEALTH)
+    app.register_blueprint(PAGES)
+    overview = overview_blueprint(FlagsLately(desk.switch))
+    for blueprint in (GUARDS, PROBES, RUNS, FLAGS, INCIDENTS, FLIPS, overview):
+        app.register_api(blueprint)
+    # Made here, because making it is not safe in several threads at once.
+    app.extensions[DOCUMENT] = json.dumps(app.api_doc)
+    return app
+
+
+def _harden(sent: Response) -> Response:
+    for name, value in _HEADERS.items():
+        sent.headers.setdefault(name, value)
+    sent.headers.setdefault("Content-Security-Policy", _LOCKED)
+    if request.endpoint == "static":
+        sent.headers["Cache-Control"] = "no-cache"  # asked for again, answered 304 by its ETag
+    else:
+        sent.headers["Cache-Control"] = "no-store"
+    return sent

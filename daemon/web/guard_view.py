@@ -1,0 +1,190 @@
+"""A guard as people see it: its phase in words, what it waits for, and the measured kill."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from config.schema import GuardSpec
+from daemon import history
+from daemon.engine import utc_now
+from daemon.guard import GuardState, Phase, blockers, phase
+from daemon.guard.state import Hold, Human, Incident, Kill, Suspicion
+from daemon.history import TimelineLine
+from daemon.journal import Journal
+from daemon.web.answer import View
+from daemon.web.desk import Desk
+from daemon.web.problem import Refused, unknown
+
+#: For somebody woken at 03:00: what is so, and what is theirs to do. `{act}` is on or off.
+_SAYS = {
+    Phase.OBSERVE: "Watches and decides, but does not act: mode is observe.",
+    Phase.ARMED: "All is well. Turns {flag} {act} if the widget itself breaks.",
+    Phase.SUSPECT: "A rule is breached. Confirming, and measuring the control, before any act.",
+    Phase.BLIND: "Too many runs could not judge. It will not act: find out why the probes fail.",
+    Phase.SITE_DOWN: "The control fails too: the site is at fault. {flag} stays as it is.",
+    Phase.POWERLESS: "{flag} does not gate this page, so turning it {act} would not help.",
+    Phase.KILLING: "Turning {flag} {act} now.",
+    Phase.KILLED_UNVERIFIED: "{flag} is {act} in the store. Waiting for a fresh browser's proof.",
+    Phase.KILLED: "{flag} is {act}; a fresh browser no longer meets the fault. Mend, then reset.",
+    Phase.KILL_FAILED: "Users may still meet the fault. Retrying; use the fallback meanwhile.",
+    Phase.HUMAN_OFF: "A person turned {flag} {act}. Set it back yourself when you are ready.",
+    Phase.HUMAN_ON: "A person turned {flag} back. Hands off for now.",
+    Phase.HELD: "An operator said: hands off. It watches but does not act.",
+    Phase.LATCHED: "Stopped itself after too many kills. Look into it, then reset with a reason.",
+}
+
+
+class KillView(View):
+    """One trip with its measured times. `_after_s`: since the first failed run began; where a
+    person tripped, since the decision.
+    """
+
+    by: str
+    reason: str
+    first_failed_at: datetime | None
+    decided_at: datetime
+    decided_after_s: float
+    written_at: datetime | None
+    written_after_s: float | None
+    verified_at: datetime | None
+    verified_after_s: float | None
+    failed_at: datetime | None
+    failure: str
+    resetting: bool
+
+
+class GuardView(View):
+    """`since`: when the phase began, None where nothing on record says. `hold` and `human` are
+    those in force. `blockers`: what stands between the guard and its act; empty: it acts.
+    """
+
+    name: str
+    flag: str
+    act: Literal["disable_flag", "fallback"]
+    mode: Literal["observe", "enforce"]
+    phase: Phase
+    since: datetime | None
+    says: str
+    flag_value: bool | None
+    blockers: tuple[str, ...]
+    suspicion: Suspicion | None
+    kill: KillView | None
+    kills_24h: int
+    latched: str
+    hold: Hold | None
+    human: Human | None
+    incident: Incident | None
+    spec: GuardSpec
+
+
+class Guards(View):
+    guards: tuple[GuardView, ...]
+
+
+class GuardDetail(GuardView):
+    """With the guard's newest lines, oldest first."""
+
+    timeline: tuple[TimelineLine, ...]
+
+
+def spec_of(desk: Desk, name: str) -> GuardSpec:
+    """Return a guard's configuration.
+
+    Raises:
+        Refused: 404, with the known names.
+    """
+    guards = desk.config.guards
+    if name not in guards:
+        raise unknown("guard", name, tuple(guards))
+    return guards[name]
+
+
+def guard_view(desk: Desk, name: str) -> GuardView:
+    """Show a guard's last committed state, as of now.
+
+    Raises:
+        Refused: 404 for an unknown name; 503 while a reload is bringing the guard in.
+    """
+    spec = spec_of(desk, name)
+    try:
+        state = desk.engine.state(name)
+    except KeyError:
+        raise Refused(503, f"guard {name!r} is being loaded: ask again in a second") from None
+    return view_of(desk.journal, spec, state, utc_now())
+
+
+def view_of(journal: Journal, spec: GuardSpec, state: GuardState, now: datetime) -> GuardView:
+    """Show a guard's state."""
+    label = phase(spec, state, now)
+    return GuardView(
+        name=spec.name,
+        flag=spec.flag,
+        act=spec.act,
+        mode=spec.mode,
+        phase=label,
+        since=_since(journal, spec, state, label, now),
+        says=_SAYS[label].format(flag=spec.flag, act="on" if spec.acts_to else "off"),
+        flag_value=state.flag_value,
+        blockers=blockers(spec, state, now),
+        suspicion=state.suspicion,
+        kill=None if state.kill is None else _kill_view(state.kill),
+        kills_24h=len(state.kills),
+        latched=state.latched,
+        hold=state.hold if state.held(now) else None,
+        human=state.human if state.human_off(spec) or state.human_on(spec, now) else None,
+        incident=state.incident,
+        spec=spec,
+    )
+
+
+def _kill_view(kill: Kill) -> KillView:
+    start = kill.first_failed_at or kill.decided_at
+
+    def after(at: datetime | None) -> float | None:
+        return None if at is None else (at - start).total_seconds()
+
+    return KillView(
+        by=kill.by,
+        reason=kill.reason,
+        first_failed_at=kill.first_failed_at,
+        decided_at=kill.decided_at,
+        decided_after_s=(kill.decided_at - start).total_seconds(),
+        written_at=kill.written_at,
+        written_after_s=after(kill.written_at),
+        verified_at=kill.verified_at,
+        verified_after_s=after(kill.verified_at),
+        failed_at=kill.failed_at,
+        failure=kill.failure,
+        resetting=kill.resetting,
+    )
+
+
+def _since(
+    journal: Journal, spec: GuardSpec, state: GuardState, label: Phase, now: datetime
+) -> datetime | None:
+    kill, suspicion, incident = state.kill, state.suspicion, state.incident
+    match label:
+        case Phase.KILLING | Phase.KILLED_UNVERIFIED | Phase.KILLED | Phase.KILL_FAILED if kill:
+            return kill.verified_at or kill.failed_at or kill.written_at or kill.decided_at
+        case Phase.HELD if state.hold:
+            return state.hold.since
+        case Phase.HUMAN_OFF | Phase.HUMAN_ON if state.human:
+            return state.human.since
+        case Phase.SITE_DOWN | Phase.POWERLESS if incident:
+            return incident.opened_at
+        case Phase.SUSPECT if suspicion:
+            return suspicion.since
+        case Phase.BLIND | Phase.LATCHED:
+            return history.last_noted(journal, spec.name, label.name + ":")
+        case _:
+            return _quiet_since(journal, spec, state, now)
+
+
+def _quiet_since(
+    journal: Journal, spec: GuardSpec, state: GuardState, now: datetime
+) -> datetime | None:
+    # A hold, or respect for a person, ends by the clock alone: no line tells of it.
+    ended = [each.until for each in (state.hold, state.human) if each and each.until]
+    times = [history.last_noted(journal, spec.name), *(at for at in ended if at <= now)]
+    return max((at for at in times if at is not None), default=None)

@@ -1,0 +1,85 @@
+"""Probes as people see them: what is run, how often, and how it went lately."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from config.schema import JourneyProbe, ProbeSpec
+from daemon import history
+from daemon.web.answer import View
+from daemon.web.desk import Desk
+from daemon.web.run_view import RecentRuns, run_line
+
+RECENT = 20
+
+
+class Use(View):
+    guard: str
+    role: Literal["probe", "control", "proof"]
+
+
+class ProbeView(View):
+    """`what`: the journey's name, or method and path. `pace`: the interval in force now. Never
+    its cookies, headers or parameters: they may be secret.
+    """
+
+    name: str
+    kind: Literal["journey", "request"]
+    what: str
+    target: str
+    interval_s: float | None
+    fast_interval_s: float
+    timeout_s: float
+    pace: Literal["normal", "fast", "on_demand"]
+    used_by: tuple[Use, ...]
+    locations: tuple[RecentRuns, ...]
+
+
+class Probes(View):
+    probes: tuple[ProbeView, ...]
+
+
+class Started(View):
+    """Ids of the runs that were started, one per location."""
+
+    runs: tuple[str, ...]
+
+
+def probe_views(desk: Desk, names: tuple[str, ...]) -> tuple[ProbeView, ...]:
+    """Show these probes; each must be configured."""
+    config, fast = desk.config, desk.engine.fast_probes()
+    specs = [config.probes[name] for name in names]
+    places = [(spec.name, location) for spec in specs for location in spec.locations]
+    lately: dict[str, list[RecentRuns]] = {name: [] for name in names}
+    for each in history.recent(desk.journal, places, RECENT):
+        last = None if each.last is None else run_line(each.last)
+        lately[each.probe].append(RecentRuns(location=each.location, last=last, recent=each.marks))
+    return tuple(_view(desk, spec, spec.name in fast, tuple(lately[spec.name])) for spec in specs)
+
+
+def _view(desk: Desk, spec: ProbeSpec, fast: bool, lately: tuple[RecentRuns, ...]) -> ProbeView:
+    pace: Literal["normal", "fast", "on_demand"] = "fast" if fast else "normal"
+    return ProbeView(
+        name=spec.name,
+        kind=spec.kind,
+        what=spec.journey if isinstance(spec, JourneyProbe) else f"{spec.method} {spec.path}",
+        target=spec.target,
+        interval_s=spec.interval_s,
+        fast_interval_s=spec.fast_interval_s,
+        timeout_s=spec.timeout_s,
+        pace="on_demand" if spec.interval_s is None else pace,
+        used_by=_uses(desk, spec.name),
+        locations=lately,
+    )
+
+
+def _uses(desk: Desk, probe: str) -> tuple[Use, ...]:
+    uses: list[Use] = []
+    for name, guard in desk.config.guards.items():
+        if probe in guard.probes:
+            uses.append(Use(guard=name, role="probe"))
+        if probe == guard.control:
+            uses.append(Use(guard=name, role="control"))
+        if probe == guard.proof:
+            uses.append(Use(guard=name, role="proof"))
+    return tuple(uses)

@@ -1,0 +1,121 @@
+"""Ruby Flipper's evaluation, against numbers that Ruby itself gave (facts/flags.md, 2.3)."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flags.gates import flag_of, in_percentage, is_open, percentage, state, truthy
+from flags.model import FlagState, Gates
+from tests.flags.conftest import FLAG
+
+#: Actor, Ruby's CRC32 of flag and actor, and the first whole percentage that opens.
+MEASURED = [
+    ("User;1", 2721348085, 49),
+    ("User;2", 993863759, 64),
+    ("User;42", 2866247842, 48),
+    ("probe-canary-0", 2046868643, 69),
+    ("probe-control-1", 1907236843, 37),
+]
+FIRST_PERCENT = ["probe-11", "probe-49", "probe-89", "probe-103", "probe-234"]
+LAST_PERCENT = ["probe-107", "probe-165", "probe-217", "probe-342", "probe-386"]
+
+
+@pytest.mark.parametrize(("actor", "crc", "opens_at"), MEASURED)
+def test_an_actor_falls_where_ruby_puts_it(actor: str, crc: int, opens_at: int) -> None:
+    assert zlib.crc32(f"{FLAG}{actor}".encode()) == crc
+    exact = crc % 100_000 / 1000
+    assert not in_percentage(FLAG, actor, opens_at - 1)
+    assert in_percentage(FLAG, actor, opens_at)
+    assert not in_percentage(FLAG, actor, exact), "the boundary itself is closed"
+    assert in_percentage(FLAG, actor, exact + 0.001)
+
+
+@pytest.mark.parametrize("actor", FIRST_PERCENT)
+def test_handy_actors_of_the_first_percent_are_in_at_one(actor: str) -> None:
+    assert in_percentage(FLAG, actor, 1)
+    assert not in_percentage(FLAG, actor, 0)
+
+
+@pytest.mark.parametrize("actor", LAST_PERCENT)
+def test_handy_actors_of_the_last_percent_are_out_at_ninety_nine(actor: str) -> None:
+    assert not in_percentage(FLAG, actor, 99)
+    assert in_percentage(FLAG, actor, 100)
+
+
+@given(actor=st.text(max_size=20), low=st.floats(0, 100), high=st.floats(0, 100))
+def test_a_rollout_that_grows_never_puts_anybody_out(actor: str, low: float, high: float) -> None:
+    low, high = sorted((low, high))
+    assert in_percentage(FLAG, actor, low) <= in_percentage(FLAG, actor, high)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], FlagState.OFF),
+        ([("boolean", "true")], FlagState.ON),
+        ([("boolean", "1")], FlagState.ON),
+        ([("boolean", "false")], FlagState.OFF),
+        ([("boolean", "t")], FlagState.OFF),
+        ([("boolean", "TRUE")], FlagState.OFF),
+        ([("actors", "User;1")], FlagState.CONDITIONAL),
+        ([("groups", "beta")], FlagState.CONDITIONAL),
+        ([("expression", "{}")], FlagState.CONDITIONAL),
+        ([("percentage_of_actors", "0")], FlagState.OFF),
+        ([("percentage_of_actors", "0.001")], FlagState.CONDITIONAL),
+        ([("percentage_of_actors", "100")], FlagState.CONDITIONAL),
+        ([("percentage_of_time", "0")], FlagState.OFF),
+        ([("percentage_of_time", "99")], FlagState.CONDITIONAL),
+        ([("percentage_of_time", "100")], FlagState.ON),
+        ([("percentage_of_actors", "many")], FlagState.OFF),
+        ([("actors", "User;1"), ("boolean", "true")], FlagState.ON),
+    ],
+)
+def test_gates_add_up_to_what_ruby_calls_their_state(
+    rows: list[tuple[str, str]], expected: FlagState
+) -> None:
+    gates = Gates.of(*rows)
+    flag = flag_of(FLAG, gates)
+    assert state(gates) is flag.state is expected
+    assert flag.exposing is (expected is not FlagState.OFF)
+
+
+@pytest.mark.parametrize(
+    ("rows", "actor", "expected"),
+    [
+        ([], "User;1", False),
+        ([("boolean", "true")], None, True),
+        ([("percentage_of_time", "100")], None, True),
+        ([("actors", "User;1")], "User;1", True),
+        ([("actors", "User;1")], "User;2", False),
+        ([("actors", "User;1")], None, False),
+        ([("percentage_of_actors", "49")], "User;1", True),
+        ([("percentage_of_actors", "48")], "User;1", False),
+        ([("percentage_of_actors", "100")], "User;2", True),
+        ([("percentage_of_actors", "100")], None, False),
+        ([("percentage_of_actors", "48.086")], "User;1", True),
+        ([("groups", "beta")], "User;1", False),
+        ([("percentage_of_time", "99")], "User;1", False),
+    ],
+)
+def test_a_flag_is_open_for_whom_ruby_opens_it(
+    rows: list[tuple[str, str]], actor: str | None, expected: bool
+) -> None:
+    assert is_open(FLAG, Gates.of(*rows), actor) is expected
+
+
+def test_only_rubys_own_words_are_true() -> None:
+    assert [word for word in ("true", "1", "yes", "True", "on", "0", "") if truthy(word)] == [
+        "true",
+        "1",
+    ]
+
+
+def test_gates_are_equal_in_any_order_and_give_their_values() -> None:
+    one = Gates.of(("actors", "b"), ("actors", "a"), ("boolean", "true"))
+    assert one == Gates.of(("boolean", "true"), ("actors", "a"), ("actors", "b"))
+    assert one.values("actors") == ("a", "b")
+    assert percentage(one, "percentage_of_actors") == 0
