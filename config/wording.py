@@ -26,8 +26,8 @@ TEXT: Words = ("must be text", 'put "..." round it')
 MAPPING: Words = ("must be a mapping", "write `key: value` lines under it, or remove it")
 LIST: Words = ("must be a list", "write `- item` lines under it, or [item, item]")
 PARAMETER: Words = (
-    "must be text, a number, true or false, or a flat list or mapping of texts",
-    "put quotes round the texts, and nest no deeper",
+    "must be text, a number, true or false, or a list or mapping of such",
+    'put "..." round it',
 )
 NAME: Words = (
     "must be a name: lower-case letters, digits and _, a letter first, 63 at most",

@@ -17,6 +17,7 @@ from config.errors import ConfigError
 from config.load import load
 from config.schema import Config
 from daemon.engine import Engine
+from daemon.history import pending_flips
 from daemon.journal import Journal
 from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
@@ -189,6 +190,7 @@ class Daemon:
 
     def _show_gauges(self) -> None:
         self._show_pools()
+        self.metrics.flips_pending.set(len(pending_flips(self.journal)))
         self.metrics.journal_bytes.set(self.journal.size_bytes())
         self.engine.show()
 

@@ -67,7 +67,7 @@ def check(file: File) -> None:
         config = load(file, os.environ)
         check_journeys(config)
     except (ConfigError, ProbeError) as cause:
-        _give_up(cause)
+        _give_up(cause, WRONG)
     out.print(
         f"{file}: {len(config.targets)} targets, {len(config.probes)} probes, "
         f"{len(config.guards)} guards: good",
@@ -267,9 +267,9 @@ def _act(url: str, token: str | None, guard: str, verb: str, reason: str, **more
     out.print(f"{guard}: {state['phase']}", highlight=False)
 
 
-def _give_up(cause: Exception) -> NoReturn:
+def _give_up(cause: Exception, code: int | None = None) -> NoReturn:
     typer.echo(str(cause), err=True)
-    raise typer.Exit(WRONG if isinstance(cause, ConfigError) else FAILED)
+    raise typer.Exit(code or (WRONG if isinstance(cause, ConfigError) else FAILED))
 
 
 if __name__ == "__main__":

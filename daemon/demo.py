@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 import requests
 from rich.console import Console
-from rich.table import Table
 
 from daemon import history
 from daemon.app import Daemon, daemon_from
@@ -97,18 +97,22 @@ def play(interval_s: float, out: Console) -> None:
             lines = _story(daemon, stage_url, out)
         finally:
             daemon.stop()
-    began = lines[0].at
-    table = Table("line", "s after the fault", "s after the line before", "detail")
-    before = began
-    for line in lines:
-        since, step = (line.at - began).total_seconds(), (line.at - before).total_seconds()
-        table.add_row(line.what, f"{since:.3f}", f"{step:.3f}", line.detail)
-        before = line.at
-    out.print(table)
-    wrong = [two.what for one, two in zip(lines, lines[1:], strict=False) if two.at < one.at]
+    _show(lines, out)
+    wrong = [two.what for one, two in pairwise(lines) if two.at < one.at]
     if wrong:
         raise DemoFailed(f"out of order: {', '.join(wrong)}")
     out.print("every line happened, in the right order", highlight=False)
+
+
+def _show(lines: list[Line], out: Console) -> None:
+    """Print the timeline, one line each, so that it reads the same on a terminal and in a log."""
+    began = before = lines[0].at
+    out.print("     after the fault   after the line before", highlight=False)
+    for line in lines:
+        since, step = (line.at - began).total_seconds(), (line.at - before).total_seconds()
+        text = f"{since:14.3f} s {step:+14.3f} s   {line.what:<32} {line.detail}"
+        out.print(text.rstrip(), highlight=False, soft_wrap=True, markup=False)
+        before = line.at
 
 
 def _story(daemon: Daemon, stage_url: str, out: Console) -> list[Line]:
@@ -124,11 +128,13 @@ def _story(daemon: Daemon, stage_url: str, out: Console) -> list[Line]:
 
     out.print("waiting until every probe has passed once", highlight=False)
     started = datetime.now(UTC)
-    for probe in daemon.config.guards[GUARD].probes:
-        _wait(
-            f"{probe} passes on the healthy stage",
-            runs(lambda run, probe=probe: run.probe == probe and run.outcome == "passed", started),
+    waited = set(daemon.config.guards[GUARD].probes)
+    while waited:
+        passed = _wait(
+            f"{', '.join(sorted(waited))} pass on the healthy stage",
+            runs(lambda run: run.probe in waited and run.outcome is Outcome.PASSED, started),
         )
+        waited.remove(passed.probe)
 
     out.print("breaking the widget: its API answers 500", highlight=False)
     fault = datetime.now(UTC)
@@ -139,7 +145,7 @@ def _story(daemon: Daemon, stage_url: str, out: Console) -> list[Line]:
     _wait("the kill is verified", phase_is(Phase.KILLED))
     flip = history.flips(daemon.journal, limit=1)[0]
     lines.append(Line("decision", flip.decided_at, flip.reason))
-    lines.append(Line("flip written", flip.applied_at, f"{flip.flag}: {flip.before} → {flip.after}"))
+    lines.append(Line("flip written", flip.applied_at, _change(flip)))
     proof = _wait(
         "a fresh browser proves it",
         runs(lambda r: r.purpose is Purpose.PROOF and r.outcome is Outcome.PASSED, fault),
@@ -154,8 +160,7 @@ def _story(daemon: Daemon, stage_url: str, out: Console) -> list[Line]:
     daemon.engine.ask(GUARD, OperatorAsked("reset", "demo", "the widget's API is mended"))
     _wait("the guard is armed again", phase_is(Phase.ARMED))
     restored = history.flips(daemon.journal, limit=1)[0]
-    detail = f"{restored.flag}: {restored.before} → {restored.after}"
-    lines.append(Line("reset", restored.applied_at, detail))
+    lines.append(Line("reset", restored.applied_at, _change(restored)))
     back = _wait(
         "the widget is back",
         runs(
@@ -173,6 +178,10 @@ def _wait(what: str, look: Callable[[], T | None]) -> T:
             return found
         time.sleep(0.05)
     raise DemoFailed(f"not within {LINE_S:g} s: {what}")
+
+
+def _change(flip: history.FlipRecord) -> str:
+    return f"{flip.flag}: {flip.before} → {flip.after}"
 
 
 def _end(run: Run) -> datetime:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from config.schema import Config, GuardSpec
-from daemon.guard import Evidence, GuardState, Phase, advance, phase
+from daemon.guard import Decision, Evidence, GuardState, Phase, advance, phase
 from daemon.guard.messages import (
     FlagSeen,
     Flip,
@@ -67,6 +68,7 @@ class Engine:
         self._clock = clock
         self._states: dict[str, GuardState] = {}
         self._applying = threading.Lock()
+        self._settling = threading.Lock()
         self.wake = threading.Event()
         #: What keeps us from being ready, by part.
         self.problems: dict[str, str] = {}
@@ -84,7 +86,15 @@ class Engine:
         gone_guards = self.config.guards.keys() - config.guards.keys()
         gone_probes = self.config.probes.keys() - config.probes.keys()
         # States first, and never fewer than the configuration names: the judging thread goes on.
-        self._states = {**self._states, **self._load_states(config)}
+        loaded = self._load_states(config)
+        with self._settling:
+            newer = {
+                name: state
+                for name, state in self._states.items()
+                if name in loaded
+                and (state.updated_at or EPOCH) > (loaded[name].updated_at or EPOCH)
+            }
+            self._states = {**self._states, **loaded, **newer}
         self.config = config
         for guard in gone_guards:
             self._metrics.forget_guard(guard)
@@ -307,12 +317,14 @@ class Engine:
     def _fold(self, turn: Turn, spec: GuardSpec, evidence: Callable[..., Evidence]) -> GuardState:
         state = turn.guard_state(spec.name)
         told = evidence(turn, state)
-        now = self._clock()
+        wall = now = self._clock()
         if state.updated_at is not None and now < state.updated_at:
-            now = state.updated_at  # the wall clock was set back; a guard's time never runs so
+            # The wall clock was set back; a guard's own time always goes on.
+            now = state.updated_at + timedelta(microseconds=1)
         after, decisions = advance(spec, state, told, now)
         turn.save_guard(spec.name, after, told, now)
-        turn.add_decisions(spec.name, after, decisions, now)
+        # Acts are due by the wall clock: by the guard's, they would wait until it has caught up.
+        turn.add_decisions(spec.name, after, _earlier(decisions, now - wall), wall)
         for decision in decisions:
             if isinstance(decision, Note):
                 log.info("guard", guard=spec.name, note=decision.text)
@@ -321,14 +333,18 @@ class Engine:
     def _settle(self, folded: list[tuple[GuardSpec, GuardState]]) -> None:
         """After the commit: show the new states, and wake whoever applies decisions."""
         for spec, state in folded:
-            before = self._states.get(spec.name, GuardState.new()).kill
-            kill = state.kill
+            with self._settling:
+                shown = self._states.get(spec.name, GuardState.new())
+                # Another thread may have committed after us and settled before us.
+                if (shown.updated_at or EPOCH) > (state.updated_at or EPOCH):
+                    continue
+                self._states[spec.name] = state
+            before, kill = shown.kill, state.kill
             if kill is not None and kill.verified_at is not None:
                 fresh = before is None or before.verified_at is None
                 if fresh and kill.first_failed_at is not None:
                     took = kill.verified_at - kill.first_failed_at
                     self._metrics.kill_verified(spec.name, took.total_seconds())
-            self._states[spec.name] = state
         if folded:
             self.show()
             self.wake.set()
@@ -358,6 +374,15 @@ class Engine:
         """Put every guard's phase into the metrics; some change with time alone."""
         for name, label in self.phases().items():
             self._metrics.guard_is(name, label)
+
+
+def _earlier(decisions: tuple[Decision, ...], by: timedelta) -> list[Decision]:
+    return [
+        replace(each, not_before=each.not_before - by)
+        if isinstance(each, RunProbe) and each.not_before is not None
+        else each
+        for each in decisions
+    ]
 
 
 def _verdict(turn: Turn, state: GuardState, guard: GuardSpec, run: Run) -> Evidence:

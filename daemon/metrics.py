@@ -168,8 +168,13 @@ class Metrics:
                     self._cls.labels(job, location).set(value)
                 else:
                     self._vital.labels(job, location, name.removesuffix("_s")).set(value)
-        if run.exposure is not None and run.exposure.value is not None:
-            self._exposed.labels(job, location, run.exposure.flag).set(run.exposure.value)
+        if run.exposure is not None:
+            flag, value = run.exposure.flag, run.exposure.value
+            if value is None:
+                gone = {"job": job, "location": location, "flag": flag}
+                self._exposed.remove_by_labels(gone)
+            else:
+                self._exposed.labels(job, location, flag).set(value)
 
     def expect_probe(self, job: str, locations: Iterable[str]) -> None:
         """Start a probe's counters at 0, so that the first failure is an increase."""

@@ -8,8 +8,9 @@ signed-in state is not diluted by a healthy signed-out one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from config.schema import (
     ConsecutiveFailures,
@@ -83,7 +84,12 @@ def lookback(guard: GuardSpec) -> int:
 
 
 def _finding(
-    rule: RuleSpec, series: Sequence[Run], observed: float, limit: float, text: str, *, enough: bool
+    rule: RuleSpec,
+    series: Sequence[Run],
+    observed: float,
+    limit: float,
+    text: str,
+    against: Sequence[Run],
 ) -> Finding:
     return Finding(
         rule=rule.rule,
@@ -92,36 +98,34 @@ def _finding(
         severity=rule.severity,
         observed=observed,
         limit=limit,
-        breached=enough and observed >= limit,
+        breached=observed >= limit,
         text=f"{series[-1].probe}: {text}",
+        since=against[0].started_at if against else None,
     )
 
 
-def _trailing(series: Sequence[Run], holds: Callable[[Run], bool]) -> int:
-    streak = 0
-    for run in reversed(series):
-        if not holds(run):
-            break
-        streak += 1
-    return streak
+def _trailing(series: Sequence[Run], holds: Callable[[Run], bool]) -> list[Run]:
+    streak = list(takewhile(holds, reversed(series)))
+    return streak[::-1]
 
 
 def _consecutive(rule: ConsecutiveFailures, series: Sequence[Run], _: datetime) -> Finding:
     streak = _trailing(series, lambda run: run.outcome is Outcome.FAILED)
-    text = f"{streak} failed runs in a row, limit {rule.limit}"
-    return _finding(rule, series, streak, rule.limit, text, enough=True)
+    text = f"{len(streak)} failed runs in a row, limit {rule.limit}"
+    return _finding(rule, series, len(streak), rule.limit, text, streak)
 
 
 def _ratio(rule: FailureRatio, series: Sequence[Run], at: datetime) -> Finding:
     since = at - timedelta(seconds=rule.window_s)
     window = [run for run in series if since <= run.started_at <= at]
-    failed = sum(run.outcome is Outcome.FAILED for run in window)
-    ratio = failed / len(window) if window else 0.0
+    failed = [run for run in window if run.outcome is Outcome.FAILED]
+    ratio = len(failed) / len(window) if window else 0.0
     text = (
-        f"{failed} of {len(window)} runs failed in {rule.window_s:g} s, limit {rule.limit:.0%} "
-        f"of at least {rule.min_runs}"
+        f"{len(failed)} of {len(window)} runs failed in {rule.window_s:g} s, limit "
+        f"{rule.limit:.0%} of at least {rule.min_runs}"
     )
-    return _finding(rule, series, ratio, rule.limit, text, enough=len(window) >= rule.min_runs)
+    finding = _finding(rule, series, ratio, rule.limit, text, failed)
+    return finding if len(window) >= rule.min_runs else replace(finding, breached=False)
 
 
 def _step(rule: StepDuration, series: Sequence[Run], _: datetime) -> Finding:
@@ -150,8 +154,8 @@ def _over(
     measured = [run for run in series if measure(run) is not None]
     streak = _trailing(measured, lambda run: (measure(run) or 0.0) >= limit)
     last = (measure(measured[-1]) or 0.0) if measured else 0.0
-    text = f"{what} {last:.3g}, at or over {limit:g} in {streak} runs in a row, limit {runs}"
-    return _finding(rule, series, float(streak), float(runs), text, enough=True)
+    text = f"{what} {last:.3g}, at or over {limit:g} in {len(streak)} runs in a row, limit {runs}"
+    return _finding(rule, series, float(len(streak)), float(runs), text, streak)
 
 
 _EVALUATE: dict[type, Callable[..., Finding]] = {

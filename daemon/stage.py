@@ -1,10 +1,11 @@
-"""The embedded stage on a flag store: reads flags as vets-api does, from the database, each time."""
+"""The embedded stage on a flag store: like vets-api, it reads the flags from the database."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -29,7 +30,12 @@ def run_stage(flags_url: str, port: int) -> None:
         return {flag.name: is_open(flag.name, flag.gates, cookie_id) for flag in store.flags()}
 
     server = serve(create_app(read_flags), "127.0.0.1", port)
-    signal.signal(signal.SIGTERM, lambda *_: server.close())
+
+    def close(*_: object) -> None:
+        # On a thread of its own: `close` waits for `run`, which this handler interrupts.
+        threading.Thread(target=server.close).start()
+
+    signal.signal(signal.SIGTERM, close)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's; it ends us after itself
     print(server.url, flush=True)  # noqa: T201 - how the parent learns the port
     server.run()

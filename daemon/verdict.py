@@ -20,7 +20,10 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule over one probe at one location: `observed` against `limit`, in the rule's unit."""
+    """One rule over one probe at one location: `observed` against `limit`, in the rule's unit.
+
+    `since`: start of the first run that speaks for a breach; None where none does.
+    """
 
     rule: str
     probe: str
@@ -30,6 +33,7 @@ class Finding:
     limit: float
     breached: bool
     text: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Phase(StrEnum):
 class Suspicion:
     """A breached rule that is not yet a kill.
 
-    `first_failed_at`: start of the run that began it.
+    `first_failed_at`: start of the first run that spoke against the widget.
 
     `failures` counts breaching runs since it began; `confirmations` only those of them whose page
     was told the exposing flag value, and that began after a control passed again if one did not.

@@ -119,7 +119,7 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
     if state.suspicion is None:
         suspicion = Suspicion(
             since=now,
-            first_failed_at=verdict.run_started_at,
+            first_failed_at=worst.since or verdict.run_started_at,
             probe=worst.probe,
             reason=reason,
             severity=worst.severity,

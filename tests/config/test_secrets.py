@@ -40,7 +40,6 @@ def test_tokens_do_not_show_in_the_text_of_a_configuration(loaded, tmp_path: Pat
         assert "s3cr3t" not in text
 
 
-@pytest.mark.xfail(reason="StoreSpec.url needs Field(repr=False) in config/schema.py", strict=True)
 def test_the_stores_password_does_not_show_in_the_text_of_a_configuration(loaded) -> None:
     text = SMALL.replace("sqlite:///flags.sqlite", "postgresql://u:${PW}@h/db")
     config = loaded(text=text, env={"PW": VALUE})

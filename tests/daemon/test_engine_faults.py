@@ -247,7 +247,6 @@ def test_a_kill_tried_again_wakes_whoever_applies(desk: Desk) -> None:
     assert desk.engine.wake.is_set()
 
 
-@pytest.mark.xfail(strict=True, reason="Engine._settle: the later commit may settle first")
 def test_the_state_shown_is_the_last_one_committed_whichever_thread_settles_last(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,7 +283,6 @@ def test_a_reload_never_shows_a_guard_without_a_state(
     desk.engine.reload(desk.config)
 
 
-@pytest.mark.xfail(strict=True, reason="Engine._fold dates orders by the guard's clamped time")
 def test_a_clock_that_is_set_back_does_not_put_a_kill_off(desk: Desk) -> None:
     desk.fails().control().fails()
     last = desk.run_now()

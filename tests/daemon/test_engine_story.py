@@ -315,7 +315,6 @@ def test_promtool_accepts_the_whole_exposition(desk: Desk) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
-@pytest.mark.xfail(strict=True, reason="daemon/metrics.py run_came_in keeps the value before")
 def test_a_value_that_no_page_was_told_is_absent_from_the_metrics(desk: Desk) -> None:
     labels = {"job": "widget", "location": "local", "flag": FLAG}
     desk.passes()
