@@ -43,9 +43,13 @@ __all__ = [
 ]
 
 LAUNCH_TIMEOUT_S = 20.0
+SETTLE_S = 0.1
 SCREENSHOT_TIMEOUT_S = 2.0
+FLUSH_TIMEOUT_S = 0.5
+FLUSH = "() => dispatchEvent(new Event('tripflag:flush'))"
 #: Evidence is bounded in number and length: the target is hostile until proven otherwise.
 MAX_ENTRIES = 50
+BLOCKED = "net::ERR_BLOCKED_BY_CLIENT"
 MAX_TEXT = 500
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -114,10 +118,11 @@ class WarmBrowser:
                 handle_sigterm=False,
                 handle_sighup=False,
             )
-        except PlaywrightError as cause:
+        except Exception as cause:  # a driver that dies at once raises a plain Exception
             self.close()
+            said = str(cause).splitlines() or [type(cause).__name__]
             raise BrowserUnavailable(
-                f"{executable} did not start: {cause.message.splitlines()[0][:MAX_TEXT]}. Run "
+                f"{executable} did not start: {said[0][:MAX_TEXT]}. Run "
                 "`tripflag browser install`, or look at browser.args"
             ) from cause
         return self._browser
@@ -144,15 +149,12 @@ class WarmBrowser:
             deadline: `time.monotonic()` at which the run's own time is over.
             trace: record a Playwright trace. Its snapshots slow pages and bend vitals.
         """
-        browser = self.warm()
-        state = probe.storage_state_file or target.storage_state_file
-        context = browser.new_context(
-            locale=probe.locale,
-            timezone_id=probe.timezone,
-            viewport={"width": probe.viewport.width, "height": probe.viewport.height},
-            storage_state=state,
-            service_workers="block",
-        )
+        try:
+            context = self._new_context(probe, target)
+        except PlaywrightError:
+            # A browser whose driver died still says that it is connected; only a call tells.
+            self.close()
+            context = self._new_context(probe, target)
         try:
             session = Session(context, probe, target, deadline)
             session.prepare(self._script)
@@ -162,6 +164,15 @@ class WarmBrowser:
         finally:
             with suppress(PlaywrightError):
                 context.close()
+
+    def _new_context(self, probe: JourneyProbe, target: TargetSpec) -> BrowserContext:
+        return self.warm().new_context(
+            locale=probe.locale,
+            timezone_id=probe.timezone,
+            viewport={"width": probe.viewport.width, "height": probe.viewport.height},
+            storage_state=probe.storage_state_file or target.storage_state_file,
+            service_workers="block",
+        )
 
 
 class Session:
@@ -181,6 +192,7 @@ class Session:
         self._deadline = deadline
         self._requests: dict[Request, int | None] = {}
         self._toggle_requests: dict[Request, Response | str | None] = {}
+        self._toggle_answers: dict[Request, Response] = {}
         self._toggles: ToggleResponse | None = None
         self._figures: dict[float, dict[str, float]] = {}
         self.page: Page
@@ -204,6 +216,7 @@ class Session:
         self.page.on("crash", self._on_crash)
         self.page.on("request", self._on_request)
         self.page.on("response", self._on_response)
+        self.page.on("requestfinished", self._on_request_finished)
         self.page.on("requestfailed", self._on_request_failed)
         self.spend()
 
@@ -213,6 +226,34 @@ class Session:
         self.page.set_default_timeout(left_ms)
         self.page.set_default_navigation_timeout(left_ms)
         expect.set_options(timeout=min(5000.0, left_ms))
+
+    def lost(self) -> str:
+        """Say what died under the run; empty where page and browser still answer.
+
+        Waits a moment for what Chromium tells only after the call that it ended: an assertion that
+        polls while the browser dies ends like one that was never fulfilled.
+        """
+        try:
+            if not self.crashed:
+                self.page.wait_for_timeout(SETTLE_S * 1000)
+        except PlaywrightError:
+            if not self.crashed:
+                return "the browser died"
+        return "the page's renderer crashed" if self.crashed else ""
+
+    def unanswered(self) -> list[str]:
+        """Say why of each request to the target that got no answer; empty text: not yet.
+
+        Other hosts do not count: an advertiser's name that nobody resolves breaks no promise.
+        """
+        hosts = {urlsplit(url).hostname for url in (self.target.base_url, self.target.api)}
+        return [
+            request.failure or ""
+            for request, status in self._requests.items()
+            if status is None
+            and BLOCKED not in (request.failure or "")
+            and urlsplit(request.url).hostname in hosts
+        ]
 
     # --- what the page asked for ------------------------------------------------------------
 
@@ -230,6 +271,7 @@ class Session:
             return self._toggles
         until = min(time.monotonic() + within_s, self._deadline)
         while True:
+            # Reading the body of an answer that is still coming has no time-out: it would hang.
             settled = [answer for answer in self._toggle_requests.values() if answer is not None]
             if settled:
                 self._toggles = self._read_toggles(settled[0])
@@ -269,6 +311,9 @@ class Session:
 
     def vitals(self) -> Vitals | None:
         """Put together the figures of all pages: loads from the first, the worst of the rest."""
+        with suppress(PlaywrightError):
+            # Not `evaluate`, which has no time-out: a page that hangs would hold us for ever.
+            self.page.wait_for_function(FLUSH, timeout=FLUSH_TIMEOUT_S * 1000)
         pages = [self._figures[origin] for origin in sorted(self._figures)]
         if not pages:
             return None
@@ -290,6 +335,14 @@ class Session:
             return False
         return True
 
+    def cookie_values(self) -> frozenset[str]:
+        """Values of all cookies now in the browser, those that the target set on the way included.
+
+        Raises:
+            PlaywrightError: the browser is gone, and a trace of it with it.
+        """
+        return frozenset(cookie.get("value", "") for cookie in self.context.cookies())
+
     def stop_trace(self, path: Path) -> bool:
         """Save the trace; False where the browser could not."""
         try:
@@ -300,7 +353,7 @@ class Session:
 
     def _take_figures(self, source: Any, told: Any) -> None:
         # The page could call this itself: take numbers only, of names that we know.
-        with suppress(TypeError, KeyError, ValueError, AttributeError):
+        with suppress(TypeError, KeyError, ValueError, AttributeError, OverflowError):
             origin = float(told["id"])
             known = {
                 name: float(value)
@@ -322,26 +375,40 @@ class Session:
         self.crashed = True
 
     def _on_request(self, request: Request) -> None:
-        if len(self._requests) < 20 * MAX_ENTRIES:
-            self._requests[request] = None
-        if urlsplit(request.url).path == TOGGLES_PATH:
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self.answered = False
+        if len(self._requests) >= 20 * MAX_ENTRIES:
+            return
+        self._requests[request] = None
+        redirected = request.redirected_from in self._toggle_requests
+        if redirected or urlsplit(request.url).path == TOGGLES_PATH:
             self._toggle_requests[request] = None
 
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if request.is_navigation_request():
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
             self.answered = True
         if request in self._requests:
             self._requests[request] = response.status
         if request in self._toggle_requests:
-            self._toggle_requests[request] = response
+            self._toggle_answers[request] = response
+            if response.status >= 400:  # nobody may ever read such a body
+                self._toggle_requests[request] = response
             self.toggles_at = self.toggles_at or datetime.now(UTC)
         if response.status >= 400:
             self._keep_failed(request, response.status, "")
 
+    def _on_request_finished(self, request: Request) -> None:
+        # A redirect is no answer: the request that follows it is listed of its own.
+        answer = self._toggle_answers.get(request)
+        if answer is not None and not 300 <= answer.status < 400:
+            self._toggle_requests[request] = answer
+
     def _on_request_failed(self, request: Request) -> None:
         error = request.failure or "failed"
-        if request in self._toggle_requests:
+        if BLOCKED in error:
+            return  # by our own list: no evidence of anything, and it would crowd out what is
+        if request in self._toggle_requests and self._toggle_requests[request] is None:
             self._toggle_requests[request] = error
         self._keep_failed(request, None, error)
 

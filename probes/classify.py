@@ -18,11 +18,8 @@ from probes.model import Outcome
 #: exist look the same from here.
 OUR_NETWORK = re.compile(
     r"net::ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED|NETWORK_CHANGED|PROXY_\w+|"
-    r"ADDRESS_UNREACHABLE|NETWORK_ACCESS_DENIED|INSUFFICIENT_RESOURCES|OUT_OF_MEMORY)"
-)
-#: What Playwright says when the browser, its renderer or its driver died under the run.
-BROWSER_DIED = re.compile(
-    r"Target (page, context or browser has been closed|crashed)|Connection closed"
+    r"ADDRESS_UNREACHABLE|NETWORK_ACCESS_DENIED|INSUFFICIENT_RESOURCES|OUT_OF_MEMORY|"
+    r"NETWORK_IO_SUSPENDED|DNS_\w+|TUNNEL_CONNECTION_FAILED|SOCKS_\w+|BLOCKED_BY_CLIENT|UNSAFE_PORT)"
 )
 NET_ERROR = re.compile(r"net::ERR_\w+")
 
@@ -33,31 +30,50 @@ def classify(
     """Tell the target's fault from ours.
 
     Tried by hand, each as its own fault: a killed renderer ends `goto` with net::ERR_ABORTED
-    and a `crash` event; a killed Chromium or node driver ends any call with TargetClosedError;
-    a page that never answers ends with a timeout before any response of the navigation; a page
-    that answers and then hangs ends with one after it.
+    and a `crash` event, which comes after it; a killed Chromium or node driver ends any call
+    with TargetClosedError, but an assertion under way as if it had not held; a page that never
+    answers ends with a timeout before any response of the navigation; a page that answers and
+    then hangs ends with one after it.
     """
+    if ending is None:
+        return Outcome.PASSED, ""
+    if isinstance(ending, Skipped):
+        return Outcome.SKIPPED, first_line(ending)
+    if lost := session.lost():
+        return Outcome.ERROR, f"{lost}: {first_line(ending)}"
     match ending:
-        case None:
-            return Outcome.PASSED, ""
-        case Skipped():
-            return Outcome.SKIPPED, first_line(ending)
-        case _ if session.crashed:
-            return Outcome.ERROR, f"the page's renderer crashed: {first_line(ending)}"
         case AssertionError():
-            return Outcome.FAILED, first_line(ending)
+            return _broken_promise(session, first_line(ending), uplink)
         case PlaywrightTimeout() if session.answered:
-            return Outcome.FAILED, first_line(ending)
+            return _broken_promise(session, first_line(ending), uplink)
         case PlaywrightTimeout():
             return unless_uplink_is_away(uplink, f"no answer in time: {first_line(ending)}")
-        case PlaywrightError() if BROWSER_DIED.search(ending.message):
-            return Outcome.ERROR, f"the browser died: {first_line(ending)}"
-        case PlaywrightError() if OUR_NETWORK.search(ending.message):
-            return Outcome.ERROR, f"our network: {first_line(ending)}"
-        case PlaywrightError() if NET_ERROR.search(ending.message):
-            return unless_uplink_is_away(uplink, first_line(ending))
+        case PlaywrightError():
+            return _browser_error(ending, uplink)
         case _:
             return Outcome.ERROR, f"the journey's own code: {_where(ending)}"
+
+
+def _browser_error(ending: PlaywrightError, uplink: UplinkSpec) -> tuple[Outcome, str]:
+    if OUR_NETWORK.search(ending.message):
+        return Outcome.ERROR, f"our network: {first_line(ending)}"
+    if NET_ERROR.search(ending.message):
+        return unless_uplink_is_away(uplink, first_line(ending))
+    return Outcome.ERROR, f"the journey's own code: {_where(ending)}"
+
+
+def _broken_promise(session: Session, reason: str, uplink: UplinkSpec) -> tuple[Outcome, str]:
+    """Blame the target for a page that answered, unless we kept its own requests from it.
+
+    The flagged thing's API can be another host than the page's: where our name server loses just
+    that one, the page shows an error as if the API had broken, and the control, which asks for
+    nothing there, passes.
+    """
+    unanswered = session.unanswered()
+    for why in unanswered:
+        if OUR_NETWORK.search(why):
+            return Outcome.ERROR, f"our network: {why} under the page: {reason}"
+    return unless_uplink_is_away(uplink, reason) if unanswered else (Outcome.FAILED, reason)
 
 
 def unless_uplink_is_away(uplink: UplinkSpec, reason: str) -> tuple[Outcome, str]:
@@ -79,7 +95,9 @@ def uplink_is_away(uplink: UplinkSpec) -> bool:
 
 
 def _where(cause: BaseException) -> str:
-    frames = traceback.extract_tb(cause.__traceback__)
-    ours = [frame for frame in frames if "journeys" in frame.filename] or frames[-1:]
-    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    # The first frame is the runner's, the second the journey's: whatever that called below itself,
+    # Playwright or a library, its author wants the line in their own file.
+    frames = traceback.extract_tb(cause.__traceback__)[1:]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
     return f"{first_line(cause)}{place}"

@@ -6,11 +6,15 @@ kills the worker and its Chromium. Every job gives exactly one run, whatever die
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
@@ -25,12 +29,26 @@ from probes.runner import Job
 
 log = structlog.get_logger(__name__)
 
+WATCH_S = 0.5
+#: Past a job's hard deadline, for a worker that must start first and a kill that takes a while.
+OVERDUE_S = 40.0
+STOPPED = "not started: the daemon stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A job in pebble's hands; `overdue_at` is `time.monotonic()`, which no clock change moves."""
+
+    started_at: datetime
+    overdue_at: float
+    future: Future[Run]
+
 
 class LocalPool:
     """Worker processes of one location.
 
-    `done` is called once for each job, with its run, from a thread of the pool's: it must not
-    block.
+    `done` is called once for each job, with its run, mostly from a thread of the pool's: it must
+    not block.
     """
 
     def __init__(
@@ -49,12 +67,15 @@ class LocalPool:
         self._done = done
         self._killed = killed
         self._lock = threading.Lock()
-        #: Jobs under way: id -> when it was handed to a worker.
-        self._running: dict[str, datetime] = {}
+        self._running: dict[str, _UnderWay] = {}
         self._waiting: list[tuple[bool, int, Job]] = []
         self._count = itertools.count()
+        self._closing = threading.Event()
+        # At exit pebble's threads end, which the watch must not take for a broken pool.
+        atexit.register(self._closing.set)
         orphans.mark(owner)
         self._pool = self._new_pool()
+        threading.Thread(target=self._watch, name=f"pool-watch-{location}", daemon=True).start()
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
@@ -82,8 +103,13 @@ class LocalPool:
         What a guard waits for goes before what is only due.
         """
         with self._lock:
-            heappush(self._waiting, (not job.urgent, next(self._count), job))
-        self._pump()
+            stopped = self._closing.is_set()
+            if not stopped:
+                heappush(self._waiting, (not job.urgent, next(self._count), job))
+        if stopped:
+            self._done(job.run(datetime.now(UTC), 0.0, Outcome.ERROR, STOPPED))
+        else:
+            self._pump()
 
     def _pump(self) -> None:
         """Hand waiting jobs to free workers: pebble's own queue knows no precedence."""
@@ -92,25 +118,52 @@ class LocalPool:
                 if not self._waiting or len(self._running) >= self._spec.workers:
                     return
                 _, _, job = heappop(self._waiting)
-                self._running[job.id] = datetime.now(UTC)
-                future = self._schedule(job)
+                hard_s = job.probe.timeout_s + self._spec.hard_margin_s
+                future = self._schedule(job, hard_s)
+                overdue_at = time.monotonic() + hard_s + OVERDUE_S
+                self._running[job.id] = _UnderWay(datetime.now(UTC), overdue_at, future)
             # Outside the lock: a future that is done already calls back here and now.
             future.add_done_callback(partial(self._ended, job))
 
-    def _schedule(self, job: Job) -> Future[Run]:
-        hard_s = job.probe.timeout_s + self._spec.hard_margin_s
+    def _schedule(self, job: Job, hard_s: float) -> Future[Run]:
+        future: Future[Run]
         try:
-            future: Future[Run] = self._pool.schedule(worker.execute, args=(job,), timeout=hard_s)
-        except RuntimeError:  # pebble's pool breaks when a worker dies while all are idle
-            log.warning("pool rebuilt", location=self.location)
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool = self._new_pool()
-            future = self._pool.schedule(worker.execute, args=(job,), timeout=hard_s)
+            try:
+                future = self._pool.schedule(worker.execute, args=(job,), timeout=hard_s)
+            except RuntimeError:  # pebble's pool breaks when a worker dies while all are idle
+                self._replace()
+                future = self._pool.schedule(worker.execute, args=(job,), timeout=hard_s)
+        except Exception as cause:  # such as: the machine has no process left for us
+            future = Future()
+            future.set_exception(cause)
         return future
+
+    def _watch(self) -> None:
+        """Replace a pool that pebble left broken or stuck, also where no further job comes by.
+
+        A worker that is stopped, or that dies between two jobs or with the lock of pebble's pipe,
+        can leave jobs which are never started, never timed out and never ended.
+        """
+        while not self._closing.wait(WATCH_S):
+            with self._lock:
+                late = [each for each in self._running.values() if _is_overdue(each)]
+                if late or not self._pool.active:
+                    self._replace()
+
+    def _replace(self) -> None:
+        """Put a new pool in the place of the present one. The lock must be held."""
+        if self._closing.is_set():
+            return
+        log.warning("pool rebuilt", location=self.location)
+        left = [each.future for each in self._running.values()]
+        threading.Thread(
+            target=self._end, args=(self._pool, left), name="pool-end", daemon=True
+        ).start()
+        self._pool = self._new_pool()
 
     def _ended(self, job: Job, future: Future[Run]) -> None:
         with self._lock:
-            started_at = self._running.pop(job.id)
+            started_at = self._running.pop(job.id).started_at
         try:
             run = future.result()
         except TimeoutError:
@@ -124,13 +177,16 @@ class LocalPool:
             reason = f"the worker process died (exit code {cause.exitcode}) under the run"
             run = self._lost(job, started_at, reason)
         except CancelledError:
-            run = self._lost(job, started_at, "cancelled: the daemon stopped")
-        except Exception as cause:
+            run = self._lost(job, started_at, "cancelled: the pool was stuck")
+        # A SystemExit that went on from here would end pebble's thread, and with it the pool.
+        except BaseException as cause:
             run = self._lost(job, started_at, f"the pool broke: {cause!r}")
         self._pump()
         self._done(run)
 
     def _lost(self, job: Job, started_at: datetime, reason: str) -> Run:
+        if self._closing.is_set():
+            reason = f"cancelled: the daemon stopped ({reason})"
         # The worker is dead, its Chromium may not be; finding that out takes time, so not here.
         threading.Thread(target=self._sweep, name="orphan-sweep", daemon=True).start()
         took_s = (datetime.now(UTC) - started_at).total_seconds()
@@ -142,16 +198,31 @@ class LocalPool:
             self._killed(count)
 
     def stop(self, drain_s: float) -> None:
-        """Let runs under way finish for up to `drain_s`, then kill what is left of them."""
+        """Let runs under way finish for up to `drain_s`, then kill what is left of them.
+
+        Every run that is still owed has come to `done` when this returns.
+        """
         with self._lock:
+            self._closing.set()
             dropped, self._waiting = [job for _, _, job in self._waiting], []
+        atexit.unregister(self._closing.set)
         for job in dropped:
-            now = datetime.now(UTC)
-            self._done(job.run(now, 0.0, Outcome.ERROR, "not started: the daemon stopped"))
+            self._done(job.run(datetime.now(UTC), 0.0, Outcome.ERROR, STOPPED))
         self._pool.close()  # type: ignore[no-untyped-call]
-        try:
+        with suppress(TimeoutError):
             self._pool.join(timeout=drain_s)
-        except TimeoutError:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
+        with self._lock:
+            left = [each.future for each in self._running.values()]
+        self._end(self._pool, left)
+
+    def _end(self, pool: ProcessPool, left: Iterable[Future[Run]]) -> None:
+        """Kill a pool's workers, then end the futures of theirs that pebble forgets about."""
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+        for future in left:
+            future.cancel()
         self._sweep()
+
+
+def _is_overdue(job: _UnderWay) -> bool:
+    return time.monotonic() > job.overdue_at

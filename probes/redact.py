@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from config.schema import JourneyProbe, TargetSpec
 
@@ -25,15 +27,24 @@ def secrets_of(probe: JourneyProbe, target: TargetSpec) -> frozenset[str]:
     state = probe.storage_state_file or target.storage_state_file
     if state is not None:
         values |= set(_values(json.loads(state.read_text("utf-8"))))
-    return frozenset(value for value in values if len(value) >= MIN_LENGTH)
+    values |= {secret for url in (target.base_url, target.api) for secret in _login(url)}
+    return frozenset(values)
+
+
+def _login(url: str) -> Iterable[str]:
+    parts = urlsplit(url)
+    if parts.password:
+        name, password = unquote(parts.username or ""), unquote(parts.password)
+        # As it travels in the Authorization header; the length keeps a short password safe too.
+        yield b64encode(f"{name}:{password}".encode()).decode()
+        yield f"{parts.username}:{parts.password}@"
+        yield password
 
 
 def redact_trace(path: Path, secrets: Iterable[str]) -> bool:
     """Rewrite a trace without the secrets; False, and no file, where that cannot be done."""
     needles = sorted(
-        {form.encode() for value in secrets for form in (value, quote(value), json.dumps(value))},
-        key=len,
-        reverse=True,
+        {form.encode() for value in secrets for form in _forms(value)}, key=len, reverse=True
     )
     if not needles:
         return True
@@ -46,19 +57,37 @@ def redact_trace(path: Path, secrets: Iterable[str]) -> bool:
                     content = content.replace(needle, MASK)
                 target.writestr(member, content, zipfile.ZIP_DEFLATED)
         clean.replace(path)
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # whatever it is, the trace must not stay as it was
         clean.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         return False
     return True
 
 
-def _values(node: object) -> Iterable[str]:
+def _forms(value: str) -> Iterable[str]:
+    """Spell a secret as it may stand in a trace: raw, inside JSON text, percent-encoded."""
+    for plain in {value, unquote(value)}:
+        if len(plain) < MIN_LENGTH:
+            continue
+        yield plain
+        yield quote(plain)
+        yield quote(plain, safe="")
+        for ascii_only in (True, False):  # Python's JSON, and the browser's
+            yield json.dumps(plain, ensure_ascii=ascii_only)[1:-1]
+
+
+def _values(node: object, inside: bool = False) -> Iterable[str]:
+    """Find every text below a key `value`: cookies, local storage, records of databases."""
     if isinstance(node, dict):
-        if isinstance(node.get("value"), str):
-            yield node["value"]
-        for child in node.values():
-            yield from _values(child)
+        for key, child in node.items():
+            yield from _values(child, inside or key == "value")
     elif isinstance(node, list):
         for child in node:
-            yield from _values(child)
+            yield from _values(child, inside)
+    elif isinstance(node, str) and inside:
+        yield node
+        # Local storage often holds JSON, and pages send just the token that is in it.
+        with suppress(ValueError, RecursionError):
+            parsed = json.loads(node)
+            if isinstance(parsed, dict | list):
+                yield from _values(parsed, inside)

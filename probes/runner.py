@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from config.schema import BrowserSpec, JourneyProbe, ProbeSpec, TargetSpec, UplinkSpec
-from probes.browser import Session, WarmBrowser
+from probes.browser import PlaywrightError, Session, WarmBrowser
 from probes.classify import classify, unless_uplink_is_away
 from probes.journey import (
     Journey,
@@ -78,7 +79,7 @@ class Runner:
         """
         try:
             self._warm_browser(spec).warm()
-        except ProbeError:
+        except Exception:  # raised on, it would break the whole pool, again and again
             self.close()
 
     def close(self) -> None:
@@ -118,7 +119,9 @@ class Runner:
                 ending: BaseException | None = None
                 try:
                     journeys[probe.journey].function(session.page, visit)
-                except Exception as cause:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as cause:  # sys.exit() too: it would take the worker along
                     ending = cause
             duration_s = time.monotonic() - started
             outcome, reason = classify(session, ending, job.uplink)
@@ -145,24 +148,17 @@ class Runner:
     def _evidence(
         self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome
     ) -> tuple[Artifact, ...]:
-        if job.artifacts is None:
+        """Save what helps to understand a bad run; a full disk must not change what it says."""
+        if job.artifacts is None or outcome not in (Outcome.FAILED, Outcome.ERROR):
             return ()
         kept: list[Artifact] = []
         folder = job.artifacts / job.id
-        wanted = outcome in (Outcome.FAILED, Outcome.ERROR)
-        if wanted:
+        with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if session.screenshot(folder / "screenshot.png"):
                 kept.append(Artifact("screenshot", f"{job.id}/screenshot.png"))
-        trace = folder / "trace.zip"
-        # A trace holds cookies and typed text; one that cannot be cleaned is not kept.
-        if (
-            job.trace
-            and wanted
-            and session.stop_trace(trace)
-            and redact_trace(trace, secrets_of(probe, job.target))
-        ):
-            kept.append(Artifact("trace", f"{job.id}/trace.zip"))
+            if job.trace and _save_trace(session, probe, job.target, folder / "trace.zip"):
+                kept.append(Artifact("trace", f"{job.id}/trace.zip"))
         return tuple(kept)
 
     def _warm_browser(self, spec: BrowserSpec) -> WarmBrowser:
@@ -170,6 +166,19 @@ class Runner:
             self.close()
             self._browser, self._browser_spec = WarmBrowser(spec), spec
         return self._browser
+
+
+def _save_trace(session: Session, probe: JourneyProbe, target: TargetSpec, trace: Path) -> bool:
+    """Save a trace without secrets. It holds cookies as they were: not cleaned, it is not kept."""
+    clean = False
+    try:
+        with suppress(PlaywrightError):
+            secrets = secrets_of(probe, target) | session.cookie_values()
+            clean = session.stop_trace(trace) and redact_trace(trace, secrets)
+    finally:
+        if not clean:
+            trace.unlink(missing_ok=True)
+    return clean
 
 
 def soft_limited(run: Run, probe: ProbeSpec) -> Run:

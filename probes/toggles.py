@@ -25,13 +25,15 @@ def parse_toggles(body: bytes) -> dict[str, bool]:
         raise ValueError(f"{len(body)} bytes are too many")
     try:
         features = json.loads(body)["data"]["features"]
-        return {str(each["name"]): each["value"] is True for each in features[:MAX_TOGGLES]}
+        return {_name(each): each["value"] is True for each in features[:MAX_TOGGLES]}
     except UnicodeDecodeError as cause:
         raise ValueError("not text") from cause
     except json.JSONDecodeError as cause:
         raise ValueError("not JSON") from cause
     except (KeyError, TypeError) as cause:
         raise ValueError("JSON of another shape") from cause
+    except RecursionError as cause:
+        raise ValueError("JSON nested too deep") from cause
 
 
 def force_toggles(body: bytes, forced: Mapping[str, bool]) -> bytes:
@@ -49,6 +51,13 @@ def force_toggles(body: bytes, forced: Mapping[str, bool]) -> bytes:
         *({"name": name, "value": value} for name, value in names.items()),
     ]
     return json.dumps(answer).encode()
+
+
+def _name(feature: dict[str, object]) -> str:
+    name = feature["name"]
+    if not isinstance(name, str):
+        raise TypeError("a name must be text")
+    return name
 
 
 def camel(flag: str) -> str:

@@ -1,14 +1,15 @@
-// Runs in every document before the page's own code, with `webVitals` in scope, and pushes figures
-// out as they change: a push needs no answer from the page, so a page that hangs cannot hang us.
+// Runs in every document before the page's own code, with `webVitals` in scope. Figures are pushed
+// out, never read: a page that hangs then cannot hang us. They leave when the page does, and when
+// the runner asks for them at the end.
 const report = window.__tripflag_vitals;
 if (window === window.top && typeof report === "function") {
   const figures = {};
   const put = (name, value) => {
-    if (Number.isFinite(value) && figures[name] !== value) {
-      figures[name] = value;
-      report({ id: performance.timeOrigin, figures });
-    }
+    if (Number.isFinite(value)) figures[name] = value;
   };
+  const flush = () => report({ id: performance.timeOrigin, figures });
+  addEventListener("pagehide", flush);
+  addEventListener("tripflag:flush", flush);
   const seconds = (name) => (metric) => put(name, metric.value / 1000);
   const all = { reportAllChanges: true, reportSoftNavs: true };
   webVitals.onTTFB(seconds("ttfb_s"), all);
