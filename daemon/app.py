@@ -64,8 +64,8 @@ class Daemon:
         switch = Switch(self.store)
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._pools: dict[str, LocalPool] = {}
-        self.scheduler = Scheduler(config, self._pools, self.metrics)
+        self.pools: dict[str, LocalPool] = {}
+        self.scheduler = Scheduler(config, self.pools, self.metrics)
         self.engine = Engine(config, self.journal, switch, self.metrics, self.scheduler.dispatch)
         desk = Desk(
             engine=self.engine,
@@ -94,7 +94,7 @@ class Daemon:
         self._note_reload(accepted=True)
         owner = str(self.config.journal.path)
         for location, spec in self.config.pools.items():
-            self._pools[location] = LocalPool(
+            self.pools[location] = LocalPool(
                 location,
                 spec,
                 self.config.browser,
@@ -119,7 +119,7 @@ class Daemon:
         log.info("draining", seconds=DRAIN_S)
         self.scheduler.stop()
         until = time.monotonic() + DRAIN_S
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.stop(max(0.0, until - time.monotonic()))
         self._runs.put(None)
         self._threads[0].join(DRAIN_S)
@@ -195,7 +195,7 @@ class Daemon:
         self.engine.show()
 
     def _show_pools(self) -> None:
-        for location, pool in self._pools.items():
+        for location, pool in self.pools.items():
             self.metrics.pool_busy.labels(location).set(pool.busy)
             self.metrics.pool_waiting.labels(location).set(pool.waiting)
 

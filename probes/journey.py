@@ -132,11 +132,19 @@ def step_outcome(cause: BaseException) -> Outcome:
 def promise(holds: bool, what: str, *, expected: object = None, seen: object = None) -> None:
     """State what the target owes its users.
 
+    Args:
+        holds: whether it does what it owes.
+        what: the promise, in words.
+        expected: what should have been seen.
+        seen: what was; a function is called only where the promise is broken, since looking costs.
+
     Raises:
         PromiseBroken: it does not hold; the message names what was expected and what was seen.
     """
     if holds:
         return
+    if callable(seen):
+        seen = seen()
     wanted = "" if expected is None else f" expected {expected!r},"
     detail = "" if expected is None and seen is None else f":{wanted} saw {seen!r}"
     raise PromiseBroken(bounded(f"{what}{detail}"))

@@ -32,7 +32,6 @@ log = structlog.get_logger(__name__)
 WATCH_S = 0.5
 #: Past a job's hard deadline, for a worker that must start first and a kill that takes a while.
 OVERDUE_S = 40.0
-STOPPED = "not started: the daemon stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class _UnderWay:
 class LocalPool:
     """Worker processes of one location.
 
-    `done` is called once for each job, with its run, mostly from a thread of the pool's: it must
-    not block.
+    `done` is called once for each job that was begun, with its run, mostly from a thread of the
+    pool's: it must not block.
     """
 
     def __init__(
@@ -100,16 +99,12 @@ class LocalPool:
     def submit(self, job: Job) -> None:
         """Queue a job; its run comes to `done`, also where the pool or the worker dies.
 
-        What a guard waits for goes before what is only due.
+        What a guard waits for goes before what is only due. A stopped pool drops it.
         """
         with self._lock:
-            stopped = self._closing.is_set()
-            if not stopped:
+            if not self._closing.is_set():
                 heappush(self._waiting, (not job.urgent, next(self._count), job))
-        if stopped:
-            self._done(job.run(datetime.now(UTC), 0.0, Outcome.ERROR, STOPPED))
-        else:
-            self._pump()
+        self._pump()
 
     def _pump(self) -> None:
         """Hand waiting jobs to free workers: pebble's own queue knows no precedence."""
@@ -200,14 +195,13 @@ class LocalPool:
     def stop(self, drain_s: float) -> None:
         """Let runs under way finish for up to `drain_s`, then kill what is left of them.
 
-        Every run that is still owed has come to `done` when this returns.
+        Every run that is still owed has come to `done` when this returns. Jobs that no worker has
+        begun are dropped: as errors they would make every restart look like trouble.
         """
         with self._lock:
             self._closing.set()
-            dropped, self._waiting = [job for _, _, job in self._waiting], []
+            self._waiting.clear()
         atexit.unregister(self._closing.set)
-        for job in dropped:
-            self._done(job.run(datetime.now(UTC), 0.0, Outcome.ERROR, STOPPED))
         self._pool.close()  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
             self._pool.join(timeout=drain_s)

@@ -88,7 +88,7 @@ def _act(page: Page, params: Assessment, action: Action) -> None:
         alert = page.get_by_role("alert")
         comes = f"screen {action.see!r} comes"
         appears(wanted.or_(alert).first, comes, params.settle_s, lambda: _headings(page))
-        promise(wanted.is_visible(), comes, seen=alert.all_text_contents())
+        promise(wanted.is_visible(), comes, seen=alert.all_text_contents)
     elif action.text is not None:
         shown = page.get_by_role("main").get_by_text(action.text, exact=False).first
         appears(shown, f"{action.text!r} is shown", params.settle_s, lambda: _headings(page))
@@ -115,8 +115,13 @@ def _fallback(page: Page, visit: Visit, params: Assessment) -> None:
         heading = page.get_by_role("heading", name=params.fallback_see)
         appears(heading.or_(_flow(page, params)).first, "a screen comes", params.settle_s)
         visit.expose(params.flag, rendered=_flow(page, params).is_visible())
-        seen = _headings(page)
-        promise(heading.is_visible(), "it is the fallback", expected=params.fallback_see, seen=seen)
+        fallback = heading.is_visible()
+        promise(
+            fallback,
+            "it is the fallback",
+            expected=params.fallback_see,
+            seen=lambda: _headings(page),
+        )
         link = page.get_by_role("link", name=params.fallback_link)
         appears(link, f"link {params.fallback_link!r} is there", params.settle_s)
 

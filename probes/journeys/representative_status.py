@@ -50,7 +50,7 @@ def representative_status(page: Page, visit: Visit) -> None:
         appears(page.get_by_role("heading", level=1), "the page has its heading", params.settle_s)
         # Present with the flag off too; a maintenance page in the place of this one has none.
         mounts = page.locator(MOUNT).count()
-        promise(mounts > 0, "the page has a place for the widget", seen=_headings(page))
+        promise(mounts > 0, "the page has a place for the widget", seen=lambda: _headings(page))
     with step("toggles arrive"):
         toggles = visit.toggles(params.settle_s)
         exposure = visit.expose(params.flag)
@@ -74,7 +74,7 @@ def _signed_out(mount: Locator, visit: Visit, params: Widget) -> None:
     with step("widget settles"):
         heading = _heading(mount, SIGNED_OUT)
         _settle(mount, visit, params, heading)
-        promise(heading.is_visible(), "the widget asks to sign in", seen=_headings(mount))
+        promise(heading.is_visible(), "the widget asks to sign in", seen=lambda: _headings(mount))
         expect(mount.get_by_role("button", name=SIGN_IN)).to_be_visible()
         visit.expose(params.flag, rendered=True)
 
@@ -92,13 +92,15 @@ def _signed_in(mount: Locator, visit: Visit, params: Widget) -> None:
         promise(not alert, "the widget shows no error alert", seen=f"API {_last(answered)}")
     if params.expect == "no_representative":
         with step("no representative"):
-            seen = _headings(mount)
-            promise(_heading(mount, NONE).is_visible(), "the widget says there is none", seen=seen)
+            none = _heading(mount, NONE).is_visible()
+            promise(none, "the widget says there is none", seen=lambda: _headings(mount))
             # An answer that was wrongly empty looks the same: only a 200 makes it true.
             promise(_last(answered) == 200, "its API answers", expected=200, seen=_last(answered))
     else:
         with step("the right representative"):
-            promise(heading.is_visible(), "the widget names whom one has", seen=_headings(mount))
+            promise(
+                heading.is_visible(), "the widget names whom one has", seen=lambda: _headings(mount)
+            )
             name = mount.get_by_role("heading", level=4).first.text_content() or ""
             own = name.strip() == params.name
             promise(own, "it is the user's own", expected=params.name, seen=name.strip())

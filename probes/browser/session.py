@@ -1,178 +1,37 @@
-"""The only importer of Playwright: a warm browser, and one fresh context for each run."""
+"""One fresh context with one page: what it is given, and everything that it saw."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     ConsoleMessage,
-    Locator,
     Page,
-    Playwright,
     Request,
     Response,
     Route,
     expect,
-    sync_playwright,
 )
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from config.schema import BrowserSpec, JourneyProbe, TargetSpec
-from probes.chromium import find, launch_args, sandboxed
-from probes.model import FailedRequest, ProbeError, ToggleResponse, Vitals
+from config.schema import JourneyProbe, TargetSpec
+from probes.model import FailedRequest, ToggleResponse, Vitals
 from probes.toggles import TOGGLES_PATH, force_toggles, parse_toggles
 
-__all__ = [
-    "Locator",
-    "Page",
-    "PlaywrightError",
-    "PlaywrightTimeout",
-    "Session",
-    "WarmBrowser",
-    "expect",
-]
-
-LAUNCH_TIMEOUT_S = 20.0
+#: Time for Chromium to tell of a crash that has ended a call already.
 SETTLE_S = 0.1
 SCREENSHOT_TIMEOUT_S = 2.0
-FLUSH_TIMEOUT_S = 0.5
-FLUSH = "() => dispatchEvent(new Event('tripflag:flush'))"
+FIRST_PAINT_S = 0.2
+BLOCKED = "net::ERR_BLOCKED_BY_CLIENT"
 #: Evidence is bounded in number and length: the target is hostile until proven otherwise.
 MAX_ENTRIES = 50
-BLOCKED = "net::ERR_BLOCKED_BY_CLIENT"
 MAX_TEXT = 500
-
-_ASSETS = Path(__file__).parent / "assets"
-_WEB_VITALS = _ASSETS / "node_modules" / "web-vitals" / "dist" / "web-vitals.iife.js"
-
-
-class BrowserUnavailable(ProbeError):
-    """The browser is not there, did not start or died: our fault, never the target's."""
-
-
-def vitals_script() -> str:
-    """Return what each page runs first to measure itself.
-
-    Raises:
-        BrowserUnavailable: the front-end files were not fetched at set-up.
-    """
-    try:
-        library = _WEB_VITALS.read_text("utf-8")
-    except OSError as cause:
-        raise BrowserUnavailable(
-            f"{_WEB_VITALS.name} is missing: run `make install`, which fetches it with npm"
-        ) from cause
-    # One script in one function: the order of several init scripts is undefined, and the page's
-    # own globals stay untouched.
-    return f"(() => {{\n{library}\n{(_ASSETS / 'collect.js').read_text('utf-8')}\n}})();"
-
-
-class WarmBrowser:
-    """One Playwright driver and one Chromium, kept between the runs of one worker process.
-
-    Not thread-safe: Playwright's objects belong to the thread that made them.
-    """
-
-    def __init__(self, spec: BrowserSpec) -> None:
-        self._spec = spec
-        self._playwright: Playwright | None = None
-        self._browser: Browser | None = None
-        self._script = ""
-
-    @property
-    def version(self) -> str:
-        """Chromium's version, empty before the first launch."""
-        return self._browser.version if self._browser is not None else ""
-
-    def warm(self) -> Browser:
-        """Return a browser that is alive, launching one where it is not.
-
-        Raises:
-            BrowserMissing, BrowserUnavailable: it cannot be had; the message holds the remedy.
-        """
-        if self._browser is not None and self._browser.is_connected():
-            return self._browser
-        self.close()
-        executable = find(self._spec)
-        self._script = vitals_script()
-        args = launch_args(self._spec, is_root=os.geteuid() == 0)
-        try:
-            self._playwright = sync_playwright().start()
-            self._browser = self._playwright.chromium.launch(
-                executable_path=executable,
-                args=list(args),
-                chromium_sandbox=sandboxed(args),
-                timeout=LAUNCH_TIMEOUT_S * 1000,
-                # Signals are the supervisor's: a browser that closes itself on one loses evidence.
-                handle_sigint=False,
-                handle_sigterm=False,
-                handle_sighup=False,
-            )
-        except Exception as cause:  # a driver that dies at once raises a plain Exception
-            self.close()
-            said = str(cause).splitlines() or [type(cause).__name__]
-            raise BrowserUnavailable(
-                f"{executable} did not start: {said[0][:MAX_TEXT]}. Run "
-                "`tripflag browser install`, or look at browser.args"
-            ) from cause
-        return self._browser
-
-    def close(self) -> None:
-        """Close browser and driver, whatever state they are in."""
-        for each in (self._browser, self._playwright):
-            with suppress(PlaywrightError):
-                if isinstance(each, Browser):
-                    each.close()
-                elif each is not None:
-                    each.stop()
-        self._browser = self._playwright = None
-
-    @contextmanager
-    def session(
-        self, probe: JourneyProbe, target: TargetSpec, deadline: float, trace: bool
-    ) -> Iterator[Session]:
-        """Open a fresh context for one run, and close it afterwards.
-
-        Args:
-            probe: locale, cookies, forced flags and so on.
-            target: the site.
-            deadline: `time.monotonic()` at which the run's own time is over.
-            trace: record a Playwright trace. Its snapshots slow pages and bend vitals.
-        """
-        try:
-            context = self._new_context(probe, target)
-        except PlaywrightError:
-            # A browser whose driver died still says that it is connected; only a call tells.
-            self.close()
-            context = self._new_context(probe, target)
-        try:
-            session = Session(context, probe, target, deadline)
-            session.prepare(self._script)
-            if trace:
-                context.tracing.start(screenshots=True, snapshots=True)
-            yield session
-        finally:
-            with suppress(PlaywrightError):
-                context.close()
-
-    def _new_context(self, probe: JourneyProbe, target: TargetSpec) -> BrowserContext:
-        return self.warm().new_context(
-            locale=probe.locale,
-            timezone_id=probe.timezone,
-            viewport={"width": probe.viewport.width, "height": probe.viewport.height},
-            storage_state=probe.storage_state_file or target.storage_state_file,
-            service_workers="block",
-        )
 
 
 class Session:
@@ -311,9 +170,7 @@ class Session:
 
     def vitals(self) -> Vitals | None:
         """Put together the figures of all pages: loads from the first, the worst of the rest."""
-        with suppress(PlaywrightError):
-            # Not `evaluate`, which has no time-out: a page that hangs would hold us for ever.
-            self.page.wait_for_function(FLUSH, timeout=FLUSH_TIMEOUT_S * 1000)
+        self._await_first_paint()
         pages = [self._figures[origin] for origin in sorted(self._figures)]
         if not pages:
             return None
@@ -324,6 +181,16 @@ class Session:
             for name in ("cls", "inp_s", "fid_s", "tbt_s")
         }
         return Vitals(**loads, **worst)
+
+    def _await_first_paint(self) -> None:
+        # A journey can be through before the page's first frame, and with it most figures, is out.
+        until = min(time.monotonic() + FIRST_PAINT_S, self._deadline)
+        with suppress(PlaywrightError):
+            while self.answered and not self._painted() and time.monotonic() < until:
+                self.page.wait_for_timeout(10)
+
+    def _painted(self) -> bool:
+        return any("fcp_s" in figures for figures in self._figures.values())
 
     def screenshot(self, path: Path) -> bool:
         """Save what the page looks like; False where nothing came, or it was not drawn in time."""
