@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -149,7 +149,8 @@ def run_daemon(world: World) -> Iterator[Callable[..., Process]]:
 
         yield start
     for left in world.processes():
-        left.kill()
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
 
 
 def _end(process: Process) -> None:

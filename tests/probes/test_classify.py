@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import BrowserSpec
-from probes import browser
+from probes.browser import warm
 from probes.model import Outcome
 from probes.runner import Runner
 from tests.probes.conftest import Answer, Site, job
@@ -111,7 +111,7 @@ def test_a_browser_that_does_not_start_is_an_error_with_its_remedy(
 def test_front_end_files_that_were_not_fetched_are_an_error_with_the_remedy(
     site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(browser, "_WEB_VITALS", tmp_path / "web-vitals.iife.js")
+    monkeypatch.setattr(warm, "_WEB_VITALS", tmp_path / "web-vitals.iife.js")
     fresh = Runner()
     fresh.warm(BrowserSpec())
 
