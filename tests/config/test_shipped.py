@@ -125,3 +125,18 @@ def test_prometheus_takes_the_rules_and_they_fire_when_they_should(
         [promtool, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_rule_on_a_steps_duration_names_a_step_that_its_journeys_have(
+    production: Config,
+) -> None:
+    journeys = Path(__file__).parents[2] / "probes" / "journeys"
+    for guard in production.guards.values():
+        for rule in guard.rules:
+            if rule.rule != "step_duration":
+                continue
+            # A step that no journey has is never measured: the rule would be silent for ever.
+            for probe in map(production.probes.get, rule.probes or guard.probes):
+                source = (journeys / f"{probe.journey}.py").read_text()
+                assert f'step("{rule.step}")' in source, rule.step
+                assert rule.limit_s < probe.params["settle_s"], "such a step would fail first"
