@@ -18,7 +18,7 @@ from config.load import load
 from config.schema import Config
 from daemon.engine import Engine
 from daemon.history import pending_flips
-from daemon.journal import Journal
+from daemon.journal import Journal, JournalError
 from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
 from daemon.web import Desk, create_app, serve
@@ -26,7 +26,7 @@ from flags.stores.sql import SqlFlagStore
 from flags.switch import Switch
 from probes.chromium import find
 from probes.journey import checked_params, load_journeys
-from probes.model import Run
+from probes.model import ProbeError, Run
 from probes.pool import LocalPool
 
 log = structlog.get_logger(__name__)
@@ -141,12 +141,12 @@ class Daemon:
                 if getattr(config, section) != getattr(self.config, section):
                     raise ReloadRefused(f"{section} changed: that needs a restart")
             check_journeys(config)
-        except Exception as cause:
+            self.engine.reload(config)
+        except (ConfigError, JournalError, ProbeError, ReloadRefused) as cause:
             self._note_reload(accepted=False)
             log.error("configuration refused", error=str(cause))  # noqa: TRY400 - no defect of ours
             return
         self.config = config
-        self.engine.reload(config)
         self.scheduler.reload(config)
         self._note_reload(accepted=True)
         log.info("configuration taken", guards=len(config.guards), probes=len(config.probes))

@@ -119,6 +119,28 @@ def test_a_good_configuration_is_taken_at_sighup_and_a_bad_one_is_refused_whole(
     assert "tripflag_config_reload_success 1.0" in _metrics(daemon)
 
 
+def test_a_journal_that_is_busy_at_sighup_keeps_the_old_configuration_running(
+    world: World, run_daemon: Run
+) -> None:
+    daemon = run_daemon().started()
+    wait_for("a probe passes", lambda: passed(world) >= 1)
+    # Longer than the journal's own patience: somebody's forgotten shell with a transaction.
+    blocker = sqlite3.connect(world.journal, isolation_level=None, timeout=30)
+    blocker.execute("BEGIN IMMEDIATE")
+
+    daemon.signal(signal.SIGHUP)
+
+    wait_for("it is refused", lambda: "configuration refused" in daemon.log)
+    assert "database is locked" in daemon.log
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    before = rows(world.journal, "SELECT count(*) FROM runs")[0]
+    wait_for("it goes on", lambda: rows(world.journal, "SELECT count(*) FROM runs")[0] > before)
+    daemon.signal(signal.SIGHUP)
+    wait_for("it is taken now", lambda: "configuration taken" in daemon.log)
+    assert daemon.popen.poll() is None
+
+
 def _metrics(daemon: Process) -> str:
     return requests.get(f"{daemon.url()}/metrics", timeout=5).text
 
