@@ -153,10 +153,14 @@ def test_a_guard_trips_for_its_own_fault_and_for_no_other(
 
 
 def _settled(daemon: Daemon, since: datetime) -> bool:
-    """Say whether every guarding probe had runs enough, begun after the fault, for a wrong trip.
+    """Say whether every guard had runs enough, begun after the fault, for a wrong trip.
 
-    A guard that blames the site has had them: it says so only after as many as a kill needs.
+    One that blames the site has had them: it says so only after as many as a kill needs.
     """
-    blamed = {Phase.SITE_DOWN, Phase.POWERLESS} & set(daemon.engine.phases().values())
     began = [run.probe for run in runs_since(daemon.journal, since) if run.started_at >= since]
-    return all(began.count(probe) >= (1 if blamed else 3) for probe in _guarding(daemon))
+    phases = daemon.engine.phases()
+    return all(
+        began.count(probe) >= (1 if phases[name] in (Phase.SITE_DOWN, Phase.POWERLESS) else 3)
+        for name, guard in daemon.config.guards.items()
+        for probe in guard.probes
+    )
