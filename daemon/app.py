@@ -109,6 +109,7 @@ class Daemon:
         self.scheduler.start()
         self.scheduler.every("flags", self.config.store.poll_s, self._poll_flags)
         self.scheduler.every("gauges", GAUGES_S, self._show_gauges)
+        self.scheduler.every("proofs", GAUGES_S, self.engine.chase_proofs)
         self.scheduler.every("housekeeping", HOUSEKEEPING_S, self._keep_house)
         if not self.config.web.tokens.operator and not self.config.web.tokens.viewer:
             log.warning("no token configured: whoever can reach loopback is an operator")

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 #: A run asked for, but not started for so long, would answer a question nobody asks any more.
 PERISHED_S = 30.0
+#: Past its time-out, a run that has not been judged by then never will be: the pool has killed it
+#: and handed over what it had long before.
+LOST_S = 60.0
 #: A store that comes back finds its flip written within this time.
 RETRY_CAP_S = 0.5
 RETRY_FIRST_S = 0.1
@@ -67,6 +70,8 @@ class Engine:
         self._dispatch = dispatch
         self._clock = clock
         self._states: dict[str, GuardState] = {}
+        #: When each guard's latest proof went to the pool.
+        self._proof_sent: dict[str, datetime] = {}
         self._applying = threading.Lock()
         self._settling = threading.Lock()
         self.wake = threading.Event()
@@ -186,6 +191,25 @@ class Engine:
             if self._states[name].flag_value is not flag.exposing:
                 self.tell(name, FlagSeen(flag.exposing, read_at))
 
+    def chase_proofs(self) -> None:
+        """Ask anew for a proof whose run never came to be judged.
+
+        A turn that failed, for example on a busy disk, drops its run; and a kill waits for its
+        proof alone, so nothing else would ever notice.
+        """
+        now = self._clock()
+        for name, spec in self.config.guards.items():
+            kill, sent = self._states[name].kill, self._proof_sent.get(name)
+            if kill is None or kill.written_at is None or kill.verified_at is not None:
+                continue
+            limit_s = self.config.probes[spec.proof].timeout_s + LOST_S
+            if sent is not None and (now - sent).total_seconds() > limit_s:
+                log.warning("proof lost, asked anew", guard=name)
+                self._proof_sent[name] = now
+                with self._journal.turn() as turn:
+                    turn.add_order(name, RunProbe(spec.proof, Purpose.PROOF), now)
+                self.wake.set()
+
     # --- what is asked for ------------------------------------------------------------------
 
     def apply_pending(self) -> datetime | None:
@@ -210,6 +234,8 @@ class Engine:
         with self._journal.turn() as turn:
             turn.finish(decision.id, "applied" if alive else "expired", now)
         if alive:
+            if order.purpose is Purpose.PROOF and decision.guard is not None:
+                self._proof_sent[decision.guard] = now
             self._dispatch(order)
 
     def _apply_flip(self, decision: Pending, order: Flip) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,16 +113,13 @@ class Desk:
         self.engine.ask(GUARD, OperatorAsked(verb, "ann", reason))
         return self
 
-    @contextmanager
-    def store_locked(self, mode: str = "EXCLUSIVE") -> Iterator[None]:
+    def store_locked(self, mode: str = "EXCLUSIVE") -> AbstractContextManager[None]:
         """Hold a lock on the flags' file: IMMEDIATE stops writers, EXCLUSIVE readers too."""
-        other = sqlite3.connect(self.folder / "flags.sqlite", isolation_level=None)
-        other.execute(f"BEGIN {mode}")
-        try:
-            yield
-        finally:
-            other.execute("ROLLBACK")
-            other.close()
+        return _locked(self.folder / "flags.sqlite", mode)
+
+    def journal_locked(self) -> AbstractContextManager[None]:
+        """Keep writers away from the journal."""
+        return _locked(self.config.journal.path, "IMMEDIATE")
 
     # --- then -------------------------------------------------------------------------------
 
@@ -162,3 +159,14 @@ class Desk:
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
+
+
+@contextmanager
+def _locked(path: Path, mode: str) -> Iterator[None]:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute(f"BEGIN {mode}")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()

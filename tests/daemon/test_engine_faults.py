@@ -11,12 +11,12 @@ import pytest
 from daemon.engine import Engine
 from daemon.guard import GuardState, Phase
 from daemon.guard.messages import Flip, OperatorAsked
-from daemon.journal import Journal
+from daemon.journal import Journal, JournalError
 from daemon.tables import DECISIONS, FLIPS, INCIDENTS, TIMELINE
 from daemon.turn import Turn
 from flags.model import Gates
 from flags.stores.sql import ENABLED
-from probes.model import Run
+from probes.model import Outcome, Purpose, Run
 from tests.daemon.build import FLAG
 from tests.daemon.desk import GUARD, Desk
 
@@ -268,6 +268,25 @@ def test_the_state_shown_is_the_last_one_committed_whichever_thread_settles_last
     go_on.set()
     overtaken.join(DEADLINE_S)
     assert desk.engine.state(GUARD) == desk.saved()
+
+
+def test_a_proof_whose_turn_failed_is_asked_for_anew(desk: Desk) -> None:
+    desk.trip()
+    lost = desk.run_now(Outcome.PASSED, probe="proof", purpose=Purpose.PROOF, exposed=False)
+    with desk.journal_locked(), pytest.raises(JournalError, match="database is locked"):
+        desk.engine.take_run(lost)
+    desk.wait(30).engine.chase_proofs()
+    desk.engine.apply_pending()
+    assert [order.probe for order in desk.dispatched].count("proof") == 1, "it may yet come"
+
+    desk.wait(120).engine.chase_proofs()
+    desk.engine.chase_proofs()
+    desk.engine.apply_pending()
+    assert [order.probe for order in desk.dispatched].count("proof") == 2
+    assert desk.proof().phase is Phase.KILLED
+    desk.wait(600).engine.chase_proofs()
+    desk.engine.apply_pending()
+    assert [order.probe for order in desk.dispatched].count("proof") == 2
 
 
 def test_a_reload_never_shows_a_guard_without_a_state(
