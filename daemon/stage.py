@@ -23,7 +23,7 @@ class StageDied(Exception):
 
 
 def run_stage(flags_url: str, port: int) -> None:
-    """Serve the stage until SIGTERM, printing its address on the first line."""
+    """Serve the stage until SIGTERM or the end of standard input; the first line is its address."""
     store = SqlFlagStore(flags_url)
 
     def read_flags(cookie_id: str | None) -> Mapping[str, bool]:
@@ -35,7 +35,14 @@ def run_stage(flags_url: str, port: int) -> None:
         # On a thread of its own: `close` waits for `run`, which this handler interrupts.
         threading.Thread(target=server.close).start()
 
+    def outlive_nobody() -> None:
+        # The parent holds the other end and never writes: the end means that it is dead, killed
+        # perhaps. A stage that stayed would keep the port from the next one.
+        sys.stdin.read()
+        server.close()
+
     signal.signal(signal.SIGTERM, close)
+    threading.Thread(target=outlive_nobody, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's; it ends us after itself
     print(server.url, flush=True)  # noqa: T201 - how the parent learns the port
     server.run()
@@ -51,7 +58,9 @@ def stage_process(flags_url: str, port: int) -> Iterator[str]:
         StageDied: it did not start, for example because the port is in use.
     """
     command = (sys.executable, "-m", "daemon.stage", flags_url, str(port))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    process = subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         url = (process.stdout.readline() if process.stdout else "").strip()
         if not url:
@@ -67,8 +76,9 @@ def stage_process(flags_url: str, port: int) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -242,6 +243,22 @@ def test_bad_configuration_ends_with_2_and_names_file_line_and_key(
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"{file}:{line}: guards.representative_status.confirmations: ")
+
+
+def test_a_killed_demo_takes_its_stage_along() -> None:
+    command = (sys.executable, "-m", "daemon.cli", "demo", "--port", "0", "--stage-port", "0")
+    demo = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stages() -> list[psutil.Process]:
+        below = psutil.Process(demo.pid).children()
+        return [each for each in below if "daemon.stage" in each.cmdline()]
+
+    (stage,) = wait_for("the stage starts", stages)
+    demo.kill()
+    demo.wait(10)
+
+    _, alive = psutil.wait_procs([stage], timeout=20)
+    assert alive == []
 
 
 def test_the_demo_plays_its_story_and_every_line_happens_in_order() -> None:
