@@ -249,11 +249,13 @@ def test_a_killed_demo_takes_its_stage_along() -> None:
     command = (sys.executable, "-m", "daemon.cli", "demo", "--port", "0", "--stage-port", "0")
     demo = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def stages() -> list[psutil.Process]:
-        below = psutil.Process(demo.pid).children()
-        return [each for each in below if "daemon.stage" in each.cmdline()]
+    def below(module: str) -> list[psutil.Process]:
+        children = psutil.Process(demo.pid).children()
+        return [each for each in children if module in " ".join(each.cmdline())]
 
-    (stage,) = wait_for("the stage starts", stages)
+    # Workers come only once the stage has said its address: it serves now.
+    wait_for("the daemon starts", lambda: below("multiprocessing.spawn"))
+    (stage,) = below("daemon.stage")
     demo.kill()
     demo.wait(10)
 
