@@ -38,13 +38,7 @@ class Watched:
 
     def workers(self) -> list[psutil.Process]:
         """Workers with a browser that is ready for the next run."""
-        return [
-            process
-            for process in psutil.Process().children()
-            if process.status() != psutil.STATUS_ZOMBIE
-            and any("run-driver" in child.cmdline() for child in process.children())
-            and len(chromium(process)) > 3
-        ]
+        return [each for each in psutil.Process().children() if _is_ready(each)]
 
     def worker(self) -> psutil.Process:
         return wait_until(self.workers)[0]
@@ -67,3 +61,12 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def _is_ready(process: psutil.Process) -> bool:
+    # It may end between any two of these looks, and is not ready then.
+    try:
+        drivers = [child for child in process.children() if "run-driver" in child.cmdline()]
+        return bool(drivers) and lives(process) and len(chromium(process)) > 3
+    except (psutil.Error, StopIteration):
+        return False
