@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from config.editors import json_schema
 from config.errors import At, ConfigError, Findings, Problem
 from config.nodes import read_text, read_values
-from config.schema import BrowserSpec, Config, Named, StoreSpec, breaches
+from config.schema import BrowserSpec, Config, Named, SqlStore, breaches
 from config.secret import read_files, refuse_plain
 from config.shape import is_path, mappings
 from config.template import came_from_environment, substitute
@@ -85,7 +85,7 @@ def _make_absolute(values: Any, folder: Path) -> None:
             value = mapping.get(key)
             if not isinstance(value, str) or not value:
                 continue
-            if model is StoreSpec and key == "url":
+            if model is SqlStore and key == "url":
                 mapping[key] = _SQLITE.sub(lambda m: m["scheme"] + str(folder / m["path"]), value)
             elif is_path(field) and (model is not BrowserSpec or "/" in value):
                 # A browser's bare name is looked up on PATH.

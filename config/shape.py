@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from config.errors import At
-from config.schema import Config, Named, StoreSpec
+from config.schema import Config, Named, StoreBase
 
 Model = type[BaseModel]
 
@@ -109,7 +109,7 @@ def secrets(model: Model) -> list[str]:
     return [
         key
         for key, field in model.model_fields.items()
-        if is_secret(field) or (model is StoreSpec and key == "url")
+        if is_secret(field) or (issubclass(model, StoreBase) and key == "url")
     ]
 
 

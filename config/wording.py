@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from config.errors import At, Findings
+from config.schema import REFUSED_STORES
 from config.shape import Model, file_keys, tag, tag_field
 from config.trace import BadKey, NoBranch, Spot, at_path, trace
 
@@ -75,6 +76,8 @@ def blame_invalid(errors: list[ErrorDetails], raw: Any, findings: Findings) -> N
                 findings.blame(spot.at, *_constraint(error))
             case NoBranch(options=()):
                 findings.blame(spot.at, *PARAMETER)
+            case NoBranch() if error["type"] == "missing" and at_path(raw, spot.at) is None:
+                findings.blame(spot.at, "missing key", "add it")
             case NoBranch():
                 _blame_tag(spot, raw, findings)
             case Spot():
@@ -99,9 +102,15 @@ def _blame_tag(spot: NoBranch, raw: Any, findings: Findings) -> None:
     elif key in value:
         at: At = (*spot.at, key)
         if at not in findings.blamed:
-            findings.blame(at, f"unknown {key}", f"write {choices}")
+            findings.blame(at, _bad_tag(spot.at, key, str(value[key])), f"write {choices}")
     else:
         findings.blame((*spot.at, key), "missing key", f"write {choices}")
+
+
+def _bad_tag(at: At, key: str, written: str) -> str:
+    if at == ("store",) and written in REFUSED_STORES:
+        return f"flipper-client's {written} store is refused: {REFUSED_STORES[written]}"
+    return f"unknown {key}"
 
 
 def _words(error: ErrorDetails, spot: Spot, raw: Any) -> Words:

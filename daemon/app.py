@@ -22,7 +22,7 @@ from daemon.journal import Journal, JournalError
 from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
 from daemon.web import Desk, create_app, serve
-from flags.stores.sql import SqlFlagStore
+from flags.stores.open import open_store
 from flags.switch import Switch
 from probes.chromium import find
 from probes.journey import checked_params, load_journeys
@@ -60,7 +60,7 @@ class Daemon:
         check_journeys(config)
         self.journal = Journal(config.journal.path)
         self.metrics = Metrics(CollectorRegistry(), config.metrics.duration_buckets_s)
-        self.store = SqlFlagStore(config.store.url, config.store.timeout_s)
+        self.store = open_store(config.store)
         switch = Switch(self.store)
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._stopping = threading.Event()

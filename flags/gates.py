@@ -6,6 +6,8 @@ percentages compared with Ruby's own numbers in the tests.
 
 from __future__ import annotations
 
+import json
+import math
 import zlib
 
 from flags.model import Flag, FlagState, Gates
@@ -16,6 +18,8 @@ GROUPS = "groups"
 PERCENTAGE_OF_ACTORS = "percentage_of_actors"
 PERCENTAGE_OF_TIME = "percentage_of_time"
 EXPRESSION = "expression"
+#: Not Ruby's: the whole `meta` of a flipper-client item as JSON, beside its boolean.
+META = "meta"
 
 #: Ruby hashes to three decimal places of a percent.
 _SCALE = 1_000
@@ -37,6 +41,8 @@ def percentage(gates: Gates, key: str) -> float:
 
 def state(gates: Gates) -> FlagState:
     """Summarise gates: on, off, or conditional (also at 100 % of actors)."""
+    if metas := gates.values(META):
+        return _client_state(gates, metas[0])
     boolean = any(truthy(value) for value in gates.values(BOOLEAN))
     if boolean or percentage(gates, PERCENTAGE_OF_TIME) >= 100:
         return FlagState.ON
@@ -48,6 +54,16 @@ def state(gates: Gates) -> FlagState:
         or percentage(gates, PERCENTAGE_OF_TIME) > 0
     )
     return FlagState.CONDITIONAL if conditional else FlagState.OFF
+
+
+def _client_state(gates: Gates, meta: str) -> FlagState:
+    """Summarise a flipper-client item: a boolean above all, then conditions and a bucketer."""
+    if not gates.values(BOOLEAN):
+        return FlagState.OFF
+    raw = json.loads(meta)
+    bucketer = (raw.get("bucketer") or {}).get("type", "NoOpBucketer")
+    partial = raw.get("conditions") or bucketer != "NoOpBucketer"
+    return FlagState.CONDITIONAL if partial else FlagState.ON
 
 
 def flag_of(name: str, gates: Gates) -> Flag:
@@ -73,3 +89,21 @@ def is_open(name: str, gates: Gates, actor: str | None) -> bool:
     return actor in gates.values(ACTORS) or in_percentage(
         name, actor, percentage(gates, PERCENTAGE_OF_ACTORS)
     )
+
+
+def edited_percentage(gates: Gates, key: str, percent: float) -> Gates:
+    """Set a percentage gate as Ruby writes it; without the boolean, which would win over it.
+
+    Raises:
+        ValueError: not from 0 to 100.
+    """
+    if not 0 <= percent <= 100 or math.isnan(percent):
+        raise ValueError("a percentage must be from 0 to 100")
+    kept = [row for row in gates.rows if row[0] not in (key, BOOLEAN)]
+    return Gates.of(*kept, (key, f"{percent:g}"))
+
+
+def edited_actor(gates: Gates, actor: str, *, present: bool) -> Gates:
+    """Add an actor to the gates, or remove it; one that is there, or is not, is no error."""
+    kept = [row for row in gates.rows if row != (ACTORS, actor)]
+    return Gates.of(*kept, (ACTORS, actor)) if present else Gates.of(*kept)

@@ -106,3 +106,15 @@ class ReadBackDiffers(FlagError):
             f"{flag!r} was written but reads back different: wanted {wanted.rows}, found "
             f"{found.rows}. Another writer is at work: find it before trusting this flag"
         )
+
+
+class FlagChanged(FlagError):
+    """The flag is not what the caller saw: someone was first. Nothing was written."""
+
+    def __init__(self, flag: str, expected: Gates, found: Gates) -> None:
+        super().__init__(
+            f"{flag!r} was changed by someone else: expected {expected.rows}, found {found.rows}. "
+            "Look at it again, and decide anew; nothing was written"
+        )
+        self.flag = flag
+        self.found = found

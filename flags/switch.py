@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flipper import FeatureFlagClient
-from flipper.exceptions import FlagDoesNotExistError
-
 from flags.gates import flag_of
-from flags.model import Flag, Gates, ReadBackDiffers, Snapshot, UnknownFlag
-from flags.stores.sql import DISABLED, ENABLED, SqlFlagStore
+from flags.model import Flag, Gates, ReadBackDiffers, Snapshot
+from flags.stores.base import FlagStore
 
 
 class Switch:
-    """Reads and writes flags of one store through flipper-client."""
+    """Reads and writes flags of one store."""
 
-    def __init__(self, store: SqlFlagStore) -> None:
+    def __init__(self, store: FlagStore) -> None:
         self._store = store
-        self._client = FeatureFlagClient(store)
 
     def flags(self) -> tuple[Flag, ...]:
         """Read every flag.
@@ -40,43 +36,76 @@ class Switch:
         """Remember a flag's exact gates, before a write that will lose them."""
         return Snapshot(name, self._store.gates(name), now)
 
-    def write(self, name: str, to: bool) -> Flag:
+    def write(self, name: str, to: bool, expected: Gates | None = None) -> Flag:
         """Turn a flag fully on or off.
 
         Idempotent: writing the value that is there is no error.
+
+        Args:
+            name: must exist.
+            to: on for everybody, or off for everybody.
+            expected: the gates that the caller saw; None takes whatever is there.
 
         Returns:
             The flag as read back.
 
         Raises:
             UnknownFlag: nothing was created.
+            FlagChanged: someone was there first; nothing was written.
             StoreUnavailable: the write may or may not have happened; write again.
             ReadBackDiffers: somebody else wrote in between.
         """
-        try:
-            if to:
-                self._client.enable(name)
-            else:
-                self._client.disable(name)
-        except FlagDoesNotExistError as cause:
-            raise UnknownFlag(name) from cause
-        return self._read_back(name, ENABLED if to else DISABLED)
+        return self.put(name, self.aim(name, to, expected), expected)
 
-    def restore(self, snapshot: Snapshot) -> Flag:
-        """Replay a snapshot gate by gate: a boolean as a boolean, an actor as an actor.
+    def aim(self, name: str, to: bool, seen: Gates | None = None) -> Gates:
+        """Return the gates that `write` would write, from those seen or those in the store."""
+        before = self._store.gates(name) if seen is None else seen
+        return self._store.enabled(before) if to else self._store.disabled(before)
+
+    def put(self, name: str, wanted: Gates, expected: Gates | None = None) -> Flag:
+        """Write exactly these gates, one by one: a boolean as a boolean, an actor as an actor.
 
         Raises: as `write` does.
         """
-        self._store.replace_gates(snapshot.flag, snapshot.gates)
-        return self._read_back(snapshot.flag, snapshot.gates)
+        self._store.replace_gates(name, wanted, expected)
+        found = self._store.gates(name)
+        if found != wanted:
+            raise ReadBackDiffers(name, wanted, found)
+        return flag_of(name, found)
+
+    def restore(self, snapshot: Snapshot, expected: Gates | None = None) -> Flag:
+        """Replay a snapshot.
+
+        Raises: as `write` does.
+        """
+        return self.put(snapshot.flag, snapshot.gates, expected)
+
+    def with_percentage(self, seen: Gates, percent: float) -> Gates:
+        """Gates with a percentage of actors in place of a boolean.
+
+        Raises:
+            ValueError: not from 0 to 100.
+            FlagError: the store has no such gate.
+        """
+        return self._store.with_percentage(seen, percent)
+
+    def with_actor(self, seen: Gates, actor: str, *, present: bool) -> Gates:
+        """Gates with one actor more or less.
+
+        Raises:
+            FlagError: the store has no such gate.
+        """
+        return self._store.with_actor(seen, actor, present=present)
+
+    def last_writer(self, name: str) -> str | None:
+        """Who wrote the flag last, where the store can tell."""
+        return self._store.last_writer(name)
+
+    def undone(self, written: Gates, found: Gates) -> Gates | None:
+        """Gates that repeat our write, where another writer lost it without meaning to."""
+        return self._store.undone(written, found)
 
     @staticmethod
     def state_of(snapshot: Snapshot) -> str:
         """Say in a word what a snapshot's gates add up to: on, conditional or off."""
         return flag_of(snapshot.flag, snapshot.gates).state.value
-
-    def _read_back(self, name: str, wanted: Gates) -> Flag:
-        found = self._store.gates(name)
-        if found != wanted:
-            raise ReadBackDiffers(name, wanted, found)
-        return flag_of(name, found)

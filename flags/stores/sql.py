@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from flipper.contrib.interface import AbstractFeatureFlagStore
-from flipper.contrib.storage import FeatureFlagStoreItem, FeatureFlagStoreMeta
+from flipper.contrib.storage import FeatureFlagStoreItem
 from sqlalchemy import (
     Column,
     Connection,
@@ -34,8 +33,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from flags.gates import BOOLEAN, flag_of
-from flags.model import Flag, FlagError, FlagState, Gates, StoreUnavailable, UnknownFlag
+from flags.gates import flag_of
+from flags.model import Flag, FlagChanged, FlagError, Gates, StoreUnavailable, UnknownFlag
+from flags.stores.base import DISABLED, ENABLED, FlagStore, item_of
 
 _metadata = MetaData()
 
@@ -60,11 +60,8 @@ _GATES = Table(
     UniqueConstraint("feature_key", "key", "value"),
 )
 
-ENABLED = Gates.of((BOOLEAN, "true"))
-DISABLED = Gates()
 
-
-class SqlFlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-client has no types
+class SqlFlagStore(FlagStore):
     """Flags in a SQL database that Ruby Flipper shares.
 
     Every method raises `StoreUnavailable` within `timeout_s` of a dead or locked database, and
@@ -99,10 +96,14 @@ class SqlFlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-c
         with self._begin("read", feature_name) as connection:
             return _read(connection, feature_name)
 
-    def replace_gates(self, feature_name: str, wanted: Gates) -> Gates:
+    def replace_gates(
+        self, feature_name: str, wanted: Gates, expected: Gates | None = None
+    ) -> Gates:
         """Write exactly these gates in one transaction and return what they were before it."""
         with self._begin("write", feature_name) as connection:
             before = _read(connection, feature_name)
+            if expected is not None and before not in (expected, wanted):
+                raise FlagChanged(feature_name, expected, before)
             connection.execute(delete(_GATES).where(_GATES.c.feature_key == feature_name))
             now = _now()
             rows = [
@@ -140,41 +141,20 @@ class SqlFlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-c
             raise FlagError("Ruby Flipper's tables have no place for client data")
         with self._begin("create", feature_name) as connection:
             if _exists(connection, feature_name):
-                return _item(flag_of(feature_name, _read(connection, feature_name)))
+                return item_of(flag_of(feature_name, _read(connection, feature_name)))
             now = _now()
             connection.execute(
                 insert(_FEATURES).values(key=feature_name, created_at=now, updated_at=now)
             )
         if is_enabled:
             self.replace_gates(feature_name, ENABLED)
-        return _item(flag_of(feature_name, ENABLED if is_enabled else DISABLED))
-
-    def get(self, feature_name: str) -> FeatureFlagStoreItem | None:
-        """Return the flag, or None where there is none. Enabled means: not off for everybody."""
-        try:
-            return _item(flag_of(feature_name, self.gates(feature_name)))
-        except UnknownFlag:
-            return None
-
-    def set(self, feature_name: str, is_enabled: bool) -> None:
-        """Fully enable or disable a flag that exists."""
-        self.replace_gates(feature_name, ENABLED if is_enabled else DISABLED)
+        return item_of(flag_of(feature_name, ENABLED if is_enabled else DISABLED))
 
     def delete(self, feature_name: str) -> None:
         """Remove a feature and its gates."""
         with self._begin("delete", feature_name) as connection:
             connection.execute(delete(_GATES).where(_GATES.c.feature_key == feature_name))
             connection.execute(delete(_FEATURES).where(_FEATURES.c.key == feature_name))
-
-    def list(self, limit: int | None = None, offset: int = 0) -> Iterator[FeatureFlagStoreItem]:
-        """Yield flags sorted by name."""
-        end = None if limit is None else offset + limit
-        for flag in self.flags()[offset:end]:
-            yield _item(flag)
-
-    def set_meta(self, feature_name: str, meta: FeatureFlagStoreMeta) -> None:
-        """Refuse: there is no column for it, and dropping it silently would lose a rollout."""
-        raise FlagError(f"Ruby Flipper's tables have no place for metadata of {feature_name!r}")
 
     def close(self) -> None:
         """Close every connection."""
@@ -215,11 +195,6 @@ def _read(connection: Connection, name: str) -> Gates:
         select(_GATES.c.key, _GATES.c.value).where(_GATES.c.feature_key == name)
     )
     return Gates.of(*((key, value) for key, value in rows if value is not None))
-
-
-def _item(flag: Flag) -> FeatureFlagStoreItem:
-    meta = FeatureFlagStoreMeta(created_date=0)
-    return FeatureFlagStoreItem(flag.name, flag.state is not FlagState.OFF, meta)
 
 
 def _now() -> datetime:

@@ -93,8 +93,8 @@ def test_the_editors_schema_is_the_files_shape() -> None:
         assert "name" not in definitions[thing]["properties"]
         assert definitions[thing]["additionalProperties"] is False
     assert {"operator", "operator_file", "viewer_file"} <= set(definitions["Tokens"]["properties"])
-    assert "url_file" in definitions["StoreSpec"]["properties"]
-    assert "url" not in definitions["StoreSpec"]["required"]
+    assert "url_file" in definitions["SqlStore"]["properties"]
+    assert "url" not in definitions["SqlStore"]["required"]
     port = definitions["WebSpec"]["properties"]["port"]
     assert {"$ref": "#/$defs/Reference"} in port["anyOf"]
     assert port["default"] == 8700

@@ -20,7 +20,8 @@ from daemon.journal import Journal
 from daemon.metrics import Metrics
 from daemon.tables import FLIPS
 from flags.model import FlagState, Gates
-from flags.stores.sql import ENABLED, SqlFlagStore
+from flags.stores.base import ENABLED
+from flags.stores.sql import SqlFlagStore
 from flags.switch import Switch
 from probes.model import Outcome, Purpose, Run
 from tests.daemon.build import FLAG, T0, config, run

@@ -15,7 +15,8 @@ from flipper.contrib.storage import FeatureFlagStoreMeta
 from flipper.exceptions import FlagDoesNotExistError
 
 from flags.model import FlagError, FlagState, Gates, StoreUnavailable, UnknownFlag
-from flags.stores.sql import DISABLED, ENABLED, SqlFlagStore
+from flags.stores.base import DISABLED, ENABLED
+from flags.stores.sql import SqlFlagStore
 from tests.flags.conftest import FLAG, TIMEOUT_S
 
 Lock = Callable[[str], AbstractContextManager[None]]

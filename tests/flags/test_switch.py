@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flags.model import FlagState, Gates, ReadBackDiffers, Snapshot, StoreUnavailable, UnknownFlag
-from flags.stores.sql import DISABLED, ENABLED, SqlFlagStore
+from flags.stores.base import DISABLED, ENABLED
+from flags.stores.sql import SqlFlagStore
 from flags.switch import Switch
 from tests.flags.conftest import FLAG
 
@@ -73,8 +74,8 @@ def test_another_writer_in_between_is_found_by_reading_back(
 ) -> None:
     real = store.replace_gates
 
-    def replace_and_lose(flag: str, gates: Gates) -> Gates:
-        before = real(flag, gates)
+    def replace_and_lose(flag: str, gates: Gates, expected: Gates | None = None) -> Gates:
+        before = real(flag, gates, expected)
         other.replace_gates(flag, Gates.of(("actors", "Intruder;1")))
         return before
 
