@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -130,4 +131,33 @@ TIMELINE = Table(
     Column("at", UtcTime, nullable=False),
     Column("text", Text, nullable=False),
     Index("timeline_by_guard", "guard", "id"),
+)
+
+#: Every write to a flag, ours or adopted; rows form a hash chain (`daemon.audit`).
+AUDIT = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("flag", String(128), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("audit_by_flag", "flag", "id"),
+)
+
+#: The gates that we last wrote or adopted: what differs from them was written by someone else.
+KNOWN_FLAGS = Table(
+    "known_flags",
+    metadata,
+    Column("flag", String(128), primary_key=True),
+    Column("gates", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("ours", Boolean, nullable=False),
 )

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from daemon.audit import GENESIS, AuditEntry
 from daemon.guard import Decision, Evidence, GuardState
 from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, RunProbe
-from daemon.tables import DECISIONS, EVIDENCE, FLIPS, GUARDS, INCIDENTS, RUNS, TIMELINE
+from daemon.tables import (
+    AUDIT,
+    DECISIONS,
+    EVIDENCE,
+    FLIPS,
+    GUARDS,
+    INCIDENTS,
+    KNOWN_FLAGS,
+    RUNS,
+    TIMELINE,
+)
 from probes.model import Outcome, Purpose, Run
 
 STATE_JSON = TypeAdapter(GuardState)
@@ -30,6 +41,16 @@ class Pending:
     decided_at: datetime
     attempts: int
     snapshot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A flag's gates (JSON) as last written by us (`ours`) or adopted, by whom and when."""
+
+    gates: str
+    by: str
+    ours: bool
+    at: datetime
 
 
 class Turn:
@@ -187,6 +208,39 @@ class Turn:
     def add_flip(self, flip: Mapping[str, Any]) -> None:
         """Keep one acknowledged write; columns as in `tables.FLIPS`."""
         self._db.execute(insert(FLIPS).values(**flip))
+
+    def superseded(self, decision: int, error: str, now: datetime) -> None:
+        """Give a flip up for good: someone else's newer write stands."""
+        self.finish(decision, "superseded", now, error)
+
+    # --- audit ------------------------------------------------------------------------------
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Append a row to the chain; `id`, `prev` and `hash` of the entry are set here."""
+        last = self._db.execute(
+            select(AUDIT.c.id, AUDIT.c.hash).order_by(AUDIT.c.id.desc()).limit(1)
+        ).first()
+        number, prev = (last.id + 1, last.hash) if last else (1, GENESIS)
+        self._db.execute(insert(AUDIT).values(**asdict(replace(entry, id=number).sealed(prev))))
+
+    def known_flags(self) -> dict[str, Known]:
+        """Return what each flag was when we last wrote or adopted it."""
+        rows = self._db.execute(select(KNOWN_FLAGS)).all()
+        return {row.flag: Known(row.gates, row.by, row.ours, row.at) for row in rows}
+
+    def know(self, flag: str, known: Known) -> None:
+        """Remember a flag's gates as ours or adopted."""
+        values = asdict(known)
+        changed = self._db.execute(
+            update(KNOWN_FLAGS).where(KNOWN_FLAGS.c.flag == flag).values(**values)
+        )
+        if changed.rowcount == 0:
+            self._db.execute(insert(KNOWN_FLAGS).values(flag=flag, **values))
+
+    def flip_pending(self, flag: str) -> bool:
+        """Say whether a decided flip of this flag is not yet written, or perhaps just was."""
+        pending = (DECISIONS.c.flag == flag) & (DECISIONS.c.state == "pending")
+        return self._db.scalar(select(DECISIONS.c.id).where(pending).limit(1)) is not None
 
     def note(self, guard: str, incident: str | None, now: datetime, text: str) -> None:
         """Add a line to a guard's timeline."""

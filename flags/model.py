@@ -31,6 +31,18 @@ class Gates:
         """Build gates from rows in any order."""
         return cls(tuple(sorted(rows)))
 
+    @classmethod
+    def from_json(cls, text: str) -> Gates:
+        """Rebuild what `to_json` wrote."""
+        return cls.of(*((str(key), str(value)) for key, value in json.loads(text)))
+
+    def to_json(self) -> str:
+        """Return the rows as a JSON array of pairs."""
+        return json.dumps([list(row) for row in self.rows])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key} {value}" for key, value in self.rows) or "no gate"
+
     def values(self, key: str) -> tuple[str, ...]:
         """Values of one gate, such as every id of `actors`."""
         return tuple(value for name, value in self.rows if name == key)

@@ -10,6 +10,9 @@ from daemon.guard.state import Incident
 from daemon.verdict import ControlRan, ProofRan, Verdict
 from probes.model import Purpose
 
+#: Gate rows: (gate, value).
+Rows = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class FlipApplied:
@@ -36,11 +39,14 @@ class FlagSeen:
     """The store's value, read at `read_at`; an unreadable store tells nothing.
 
     `decided`: an operator's flip through us wrote it, and superseded any older one of the guard's.
+    `who` and `what`: the writer, where the store can tell, and the gates before and after.
     """
 
     value: bool
     read_at: datetime
     decided: bool = False
+    who: str = ""
+    what: str = ""
     kind: Literal["flag_seen"] = "flag_seen"
 
 
@@ -71,13 +77,20 @@ class RunProbe:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """Write the flag. `restore` replays the snapshot taken by this guard's last trip."""
+    """Write the flag. `restore` replays the snapshot taken by this guard's last trip.
+
+    `gates`: write exactly these rows, in place of fully on or off. `expected`: refuse where the
+    flag has other rows than these, because someone was there first.
+    """
 
     flag: str
     to: bool
     by: str
     reason: str
     restore: bool = False
+    gates: Rows | None = None
+    expected: Rows | None = None
+    request_id: str = ""
     kind: Literal["flip"] = "flip"
 
 

@@ -30,6 +30,8 @@ def on_flag(spec: GuardSpec, state: GuardState, flag: FlagSeen, now: datetime) -
         until = now + timedelta(seconds=spec.human_on_s)
     word = "on" if flag.value else "off"
     text = f"{spec.flag} is {word} and this guard did not write that: a person's decision, adopted"
+    text += f" (by {flag.who})" if flag.who else ""
+    text += f" ({flag.what})" if flag.what else ""
     if until is not None:
         text += f"; hands off until {until:%Y-%m-%d %H:%M:%S} UTC"
     state, closing = close_incident(state, text)

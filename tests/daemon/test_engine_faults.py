@@ -205,15 +205,16 @@ def test_a_kill_decided_while_an_operators_flip_was_being_written_still_wins(
 def test_another_writer_between_write_and_read_back_is_found_and_overwritten(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = desk.store.set
+    real = desk.store.replace_gates
     intrusions = iter([True])
 
-    def set_and_lose(flag: str, value: bool) -> None:
-        real(flag, value)
+    def replace_and_lose(flag: str, wanted: Gates, expected: Gates | None = None) -> Gates:
+        before = real(flag, wanted, expected)
         if next(intrusions, False):
-            desk.store.replace_gates(flag, TENTH)
+            real(flag, TENTH)
+        return before
 
-    monkeypatch.setattr(desk.store, "set", set_and_lose)
+    monkeypatch.setattr(desk.store, "replace_gates", replace_and_lose)
     desk.trip()
     assert desk.phase is Phase.KILL_FAILED
     assert "reads back different" in desk.rows(DECISIONS)[-1]["error"]
