@@ -25,10 +25,12 @@ from daemon.guard.messages import (
     RunProbe,
 )
 from daemon.journal import Journal
+from daemon.ledger import Drift, Ledger
 from daemon.metrics import Metrics
 from daemon.rules import judge, judge_control, judge_proof, lookback
 from daemon.turn import Pending, Turn
-from flags.model import Flag, FlagError, Snapshot, UnknownFlag
+from flags.gates import flag_of
+from flags.model import Flag, FlagChanged, FlagError, Gates, Snapshot, UnknownFlag
 from flags.switch import Switch
 from probes.model import Purpose, Run
 
@@ -66,12 +68,15 @@ class Engine:
         self.config = config
         self._journal = journal
         self._switch = switch
+        self._ledger = Ledger(journal, switch)
         self._metrics = metrics
         self._dispatch = dispatch
         self._clock = clock
         self._states: dict[str, GuardState] = {}
         #: When each guard's latest proof went to the pool.
         self._proof_sent: dict[str, datetime] = {}
+        #: Kill (by its decision's time) whose toggle-API rung was measured, by guard.
+        self._toggled: dict[str, datetime] = {}
         self._applying = threading.Lock()
         self._settling = threading.Lock()
         self.wake = threading.Event()
@@ -133,6 +138,7 @@ class Engine:
                 folded.append((guard, self._fold(turn, guard, evidence)))
         target = self.config.targets[self.config.probes[run.probe].target]
         self._metrics.run_came_in(run, target.base_url)
+        self._climb_toggles(run)
         self._settle(folded)
 
     def tell(self, guard: str, evidence: Evidence) -> GuardState:
@@ -154,23 +160,44 @@ class Engine:
         self.apply_pending()
         return self._states.get(guard, state)
 
-    def flip(self, flag: str, to: bool, by: str, reason: str) -> None:
-        """Write a flag at an operator's word. Its guard adopts that as a person's decision.
+    def flip(self, flag: str, to: bool, by: str, reason: str, request_id: str = "") -> None:
+        """Turn a flag on or off at an operator's word. Its guard adopts that as a decision.
+
+        Raises: as `put` does.
+        """
+        seen = self._switch.flag(flag).gates
+        self.put(flag, self._switch.aim(flag, to, seen), seen, by, reason, request_id)
+
+    def put(
+        self, flag: str, wanted: Gates, seen: Gates, by: str, reason: str, request_id: str = ""
+    ) -> None:
+        """Write exact gates at an operator's word, if the flag still has those that were seen.
+
+        Returns once it is written, or decided but not yet taken by the store.
 
         Raises:
             UnknownFlag: nothing was created.
+            FlagChanged: someone was there first; nothing was written.
             StoreUnavailable: nothing was decided.
         """
-        self._switch.flag(flag)
+        found = self._switch.flag(flag).gates
+        if found not in (seen, wanted):
+            raise FlagChanged(flag, seen, found)
+        to = flag_of(flag, wanted).exposing
+        order = Flip(flag, to, by, reason, False, wanted.rows, seen.rows, request_id)
         with self._journal.turn() as turn:
-            turn.add_order(None, Flip(flag, to, by, reason), self._clock())
+            number = turn.add_order(None, order, self._clock())
         self.apply_pending()
+        with self._journal.turn() as turn:
+            lost = turn.lost_to_another(number)
+        if lost is not None:
+            raise FlagChanged(flag, seen, self._switch.flag(flag).gates)
 
     def poll_flags(self) -> None:
         """Read the store and tell guards about values that they did not write."""
         read_at = self._clock()
         try:
-            flags = {flag.name: flag for flag in self._switch.flags()}
+            read, stamp = self._ledger.read()
         except FlagError as cause:
             self._metrics.store_up.set(0)
             if "store" not in self.problems:
@@ -179,6 +206,11 @@ class Engine:
             return
         self._metrics.store_up.set(1)
         self.problems.pop("store", None)
+        flags = {flag.name: flag for flag in read}
+        guarded = {spec.flag for spec in self.config.guards.values()}
+        drifts = {d.flag.name: d for d in self._ledger.adopt(read, stamp, guarded, read_at)}
+        for drift in drifts.values():
+            self._adopt(drift)
         for name, spec in self.config.guards.items():
             flag = flags.get(spec.flag)
             part = f"guard {name}"
@@ -188,8 +220,33 @@ class Engine:
                 self.problems[part] = str(UnknownFlag(spec.flag))
                 continue
             self.problems.pop(part, None)
+            drifted = drifts.get(spec.flag)
+            if drifted is not None and drifted.repeat is not None:
+                continue  # about to be written again: nobody decided anything
             if self._states[name].flag_value is not flag.exposing:
-                self.tell(name, FlagSeen(flag.exposing, read_at))
+                who, what = (drifted.who, drifted.what) if drifted else ("", "")
+                self.tell(name, FlagSeen(flag.exposing, read_at, False, who, what))
+
+    def _adopt(self, drift: Drift) -> None:
+        """Say what someone else wrote; repeat our write where theirs only lost it."""
+        name = drift.flag.name
+        log.warning("flag drifted", flag=name, who=drift.who, what=drift.what)
+        self._metrics.drifts.labels(name, "lost_update" if drift.repeat else "adopted").inc()
+        if drift.repeat is not None:
+            reason = "another writer's update of the flag's metadata had undone our write"
+            to = flag_of(name, drift.repeat).exposing
+            rows, expected = drift.repeat.rows, drift.flag.gates.rows
+            order = Flip(name, to, "guard", reason, False, rows, expected)
+            with self._journal.turn() as turn:
+                turn.add_order(None, order, self._clock())
+            self.wake.set()
+            return
+        text = f"{name} was written past us by {drift.who or 'someone'}: {drift.what}"
+        now = self._clock()
+        with self._journal.turn() as turn:
+            for guard, spec in self.config.guards.items():
+                if spec.flag == name:
+                    turn.note(guard, None, now, text)
 
     def chase_proofs(self) -> None:
         """Ask anew for a proof whose run never came to be judged.
@@ -243,38 +300,37 @@ class Engine:
             if turn.newer_flip(decision.id, order.flag):
                 turn.finish(decision.id, "superseded", self._clock())
                 return
-        try:
-            before = self._remember(decision, order)
-            after = self._write(decision, order)
-        except FlagError as cause:
-            self._flip_failed(decision, order, cause)
-        else:
-            self._flip_applied(decision, order, before, after)
+        # No poll may compare until the record of the write is there too.
+        with self._ledger.writing():
+            try:
+                before = self._ledger.remember(decision, order, self._clock())
+                after = self._ledger.write(decision, order, before)
+            except FlagChanged as cause:
+                self._flip_lost(decision, order, cause)
+            except FlagError as cause:
+                self._flip_failed(decision, order, cause)
+            else:
+                self._flip_applied(decision, order, before, after)
 
-    def _remember(self, decision: Pending, order: Flip) -> Snapshot:
-        """Commit the gates before the write that loses them; a retry keeps the first snapshot."""
-        if decision.snapshot is not None:
-            return Snapshot.from_json(decision.snapshot)
-        snapshot = self._switch.snapshot(order.flag, self._clock())
+    def _flip_lost(self, decision: Pending, order: Flip, cause: FlagChanged) -> None:
+        """Someone wrote the flag after this was decided: theirs is newer, and stands."""
+        now = self._clock()
+        log.warning("flip lost to another writer", flag=order.flag, error=str(cause))
+        exposing = flag_of(order.flag, cause.found).exposing
+        seen = FlagSeen(exposing, now, decided=True, what=f"now {cause.found}")
+        spec = self.config.guards.get(decision.guard or "")
+        folded = []
         with self._journal.turn() as turn:
-            turn.keep_snapshot(decision.id, snapshot.to_json())
-        return snapshot
-
-    def _write(self, decision: Pending, order: Flip) -> Flag:
-        kept = None
-        if order.restore and decision.guard is not None:
-            with self._journal.turn() as turn:
-                kept = turn.last_trip_snapshot(decision.guard, order.flag)
-        if kept is None and order.restore:
-            return self._switch.flag(order.flag)  # the trip wrote nothing: nothing to undo
-        if kept is None:
-            return self._switch.write(order.flag, order.to)
-        return self._switch.restore(Snapshot.from_json(kept))
+            turn.superseded(decision.id, str(cause), now)
+            if spec is not None:
+                folded.append((spec, self._fold(turn, spec, lambda _turn, _state: seen)))
+        self._settle(folded)
 
     def _flip_applied(self, decision: Pending, order: Flip, before: Snapshot, after: Flag) -> None:
         now = self._clock()
         with self._journal.turn() as turn:
             turn.finish(decision.id, "applied", now)
+            self._ledger.record(turn, decision, order, before.gates, after.gates, now)
             turn.add_flip(
                 {
                     "decision_id": decision.id,
@@ -365,6 +421,7 @@ class Engine:
                 if (shown.updated_at or EPOCH) > (state.updated_at or EPOCH):
                     continue
                 self._states[spec.name] = state
+            self._climb(spec, shown, state)
             before, kill = shown.kill, state.kill
             if kill is not None and kill.verified_at is not None:
                 fresh = before is None or before.verified_at is None
@@ -374,6 +431,36 @@ class Engine:
         if folded:
             self.show()
             self.wake.set()
+
+    def _climb(self, spec: GuardSpec, before: GuardState, after: GuardState) -> None:
+        """Measure the ladder's rungs in the store and in the browser."""
+        kill = after.kill
+        if kill is None:
+            return
+        was = before.kill
+        for rung, at, earlier in (
+            ("store", kill.written_at, was.written_at if was else None),
+            ("browser", kill.verified_at, was.verified_at if was else None),
+        ):
+            if at is not None and earlier is None:
+                took_s = (at - kill.decided_at).total_seconds()
+                self._metrics.rung_reached(spec.name, rung, took_s)
+
+    def _climb_toggles(self, run: Run) -> None:
+        """Measure the rung between: the toggle API that browsers call tells the act's value."""
+        for name, spec in self.config.guards.items():
+            seen = run.exposure
+            kill = self._states[name].kill
+            if run.purpose is not Purpose.PROOF or run.probe != spec.proof or seen is None:
+                continue
+            told = seen.value is spec.acts_to and seen.seen_at is not None
+            if kill is None or not told or self._toggled.get(name) == kill.decided_at:
+                continue
+            if kill.written_at is None or seen.seen_at is None or seen.seen_at < kill.decided_at:
+                continue
+            self._toggled[name] = kill.decided_at
+            took_s = (seen.seen_at - kill.decided_at).total_seconds()
+            self._metrics.rung_reached(name, "toggle_api", took_s)
 
     # --- read side --------------------------------------------------------------------------
 

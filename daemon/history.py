@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, Table, and_, func, or_, select
 from sqlalchemy.exc import DBAPIError
 
+from daemon.audit import AuditEntry
 from daemon.guard.messages import Flip
 from daemon.journal import Journal, JournalError
-from daemon.tables import DECISIONS, FLIPS, INCIDENTS, RUNS, TIMELINE
+from daemon.tables import AUDIT, DECISIONS, FLIPS, INCIDENTS, RUNS, TIMELINE
 from daemon.turn import ORDER_JSON
 from probes.model import Outcome, Purpose, Run
 
@@ -275,6 +276,18 @@ def pending_flips(journal: Journal) -> tuple[PendingFlip, ...]:
     with _reading(journal) as db:
         rows = db.execute(query).all()
     return tuple(_pending(row) for row in rows)
+
+
+def audit(
+    journal: Journal, *, flag: str | None = None, after: int = 0, limit: int | None = None
+) -> Iterator[AuditEntry]:
+    """Yield the audit's rows in their order, those after row `after`."""
+    query = select(AUDIT).where(AUDIT.c.id > after).order_by(AUDIT.c.id).limit(limit)
+    if flag is not None:
+        query = query.where(AUDIT.c.flag == flag)
+    with _reading(journal) as db:
+        for row in db.execute(query):
+            yield AuditEntry(**row._mapping)
 
 
 @contextmanager

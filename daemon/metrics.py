@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from daemon.guard import Phase
 from probes.model import Outcome, Run
 
-_KILL_BUCKETS_S = (1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
+_KILL_BUCKETS_S = (0.05, 0.25, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 
 
 class Metrics:
@@ -143,6 +143,19 @@ class Metrics:
             "Turns of the engine that raised; each is a defect or a broken journal.",
             registry=registry,
         )
+        self.drifts = Counter(
+            "tripflag_flag_drifts",
+            "Writes by others that a poll found: adopted, or lost_update and written again.",
+            ("flag", "kind"),
+            registry=registry,
+        )
+        self._rung_seconds = Histogram(
+            "tripflag_kill_rung_seconds",
+            "From a kill's decision to each rung: store, toggle_api, browser.",
+            ("guard", "rung"),
+            buckets=_KILL_BUCKETS_S,
+            registry=registry,
+        )
         self.store_up = Gauge(
             "tripflag_store_up", "1 if the flag store answered the last poll.", registry=registry
         )
@@ -203,6 +216,7 @@ class Metrics:
         """Drop every series of a guard that is no longer configured."""
         self._phase.remove_by_labels({"guard": guard})
         self._kill_seconds.remove_by_labels({"guard": guard})
+        self._rung_seconds.remove_by_labels({"guard": guard})
 
     def guard_is(self, guard: str, phase: Phase) -> None:
         """Show a guard's phase."""
@@ -218,6 +232,10 @@ class Metrics:
     def kill_verified(self, guard: str, took_s: float) -> None:
         """Record how long users were hit."""
         self._kill_seconds.labels(guard).observe(took_s)
+
+    def rung_reached(self, guard: str, rung: str, took_s: float) -> None:
+        """Record a rung of the kill ladder."""
+        self._rung_seconds.labels(guard, rung).observe(took_s)
 
     def tick_missed(self, job: str, reason: str) -> None:
         """Count a tick that started no run."""

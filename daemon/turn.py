@@ -213,6 +213,11 @@ class Turn:
         """Give a flip up for good: someone else's newer write stands."""
         self.finish(decision, "superseded", now, error)
 
+    def lost_to_another(self, decision: int) -> str | None:
+        """Return why a flip was given up: somebody wrote the flag first. None: it was not."""
+        gave_up = (DECISIONS.c.id == decision) & (DECISIONS.c.state == "superseded")
+        return self._db.scalar(select(DECISIONS.c.error).where(gave_up))
+
     # --- audit ------------------------------------------------------------------------------
 
     def add_audit(self, entry: AuditEntry) -> None:

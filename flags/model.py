@@ -118,6 +118,7 @@ class ReadBackDiffers(FlagError):
             f"{flag!r} was written but reads back different: wanted {wanted.rows}, found "
             f"{found.rows}. Another writer is at work: find it before trusting this flag"
         )
+        self.found = found
 
 
 class FlagChanged(FlagError):

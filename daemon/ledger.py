@@ -1,0 +1,183 @@
+"""What each flag should be: our writes and what we adopted, against what the store holds now.
+
+One lock is round every write and every comparison, so that a poll never takes a write of ours that
+is half done for somebody else's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.audit import AuditEntry
+from daemon.guard.messages import Flip
+from daemon.journal import Journal
+from daemon.turn import Known, Pending, Turn
+from flags.model import Flag, FlagError, Gates, ReadBackDiffers, Snapshot
+from flags.switch import Switch
+
+#: A write of another application's that began before ours can land so much later and undo it.
+LOST_UPDATE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A flag that someone else wrote. `who` is empty where the store cannot tell.
+
+    `repeat`: gates that repeat our write, where theirs undid it without meaning to.
+    """
+
+    flag: Flag
+    before: Gates
+    who: str
+    repeat: Gates | None = None
+
+    @property
+    def what(self) -> str:
+        """Say what changed."""
+        return f"{self.before} -> {self.flag.gates}"
+
+
+class Ledger:
+    """Writes flags, remembers what it wrote, and finds what others wrote."""
+
+    def __init__(self, journal: Journal, switch: Switch) -> None:
+        self._journal = journal
+        self._switch = switch
+        self._lock = threading.RLock()
+        self._writes = 0
+        #: What stood in the place of a decision's acknowledged write, until it is tried again.
+        self._overwritten: dict[int, Gates] = {}
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep polls from comparing until the write and its record are both there."""
+        with self._lock:
+            self._writes += 1
+            yield
+
+    def remember(self, decision: Pending, order: Flip, now: datetime) -> Snapshot:
+        """Commit the gates before the write that loses them; a retry keeps the first snapshot."""
+        if decision.snapshot is not None:
+            return Snapshot.from_json(decision.snapshot)
+        snapshot = self._switch.snapshot(order.flag, now)
+        with self._journal.turn() as turn:
+            turn.keep_snapshot(decision.id, snapshot.to_json())
+        return snapshot
+
+    def write(self, decision: Pending, order: Flip, before: Snapshot) -> Flag:
+        """Write what a decision asks for, unless someone was there first.
+
+        Raises:
+            FlagChanged: the flag is neither what was seen nor what is wanted.
+            FlagError: as `Switch.put` does.
+        """
+        expected = before.gates if order.expected is None else Gates.of(*order.expected)
+        # Whoever wrote between our write and its read-back raced with us and decided nothing
+        # newer: a kill is tried again for ever, against what was found then.
+        expected = self._overwritten.pop(decision.id, expected)
+        try:
+            return self._put(decision, order, expected)
+        except ReadBackDiffers as cause:
+            self._overwritten[decision.id] = cause.found
+            raise
+
+    def _put(self, decision: Pending, order: Flip, expected: Gates) -> Flag:
+        if order.gates is not None:
+            return self._switch.put(order.flag, Gates.of(*order.gates), expected)
+        if not order.restore:
+            return self._switch.write(order.flag, order.to, expected)
+        kept = None
+        if decision.guard is not None:
+            with self._journal.turn() as turn:
+                kept = turn.last_trip_snapshot(decision.guard, order.flag)
+        if kept is None:
+            return self._switch.flag(order.flag)  # the trip wrote nothing: nothing to undo
+        return self._switch.restore(Snapshot.from_json(kept), expected)
+
+    def record(
+        self, turn: Turn, decision: Pending, order: Flip, before: Gates, after: Gates, now: datetime
+    ) -> None:
+        """Add our write to the audit, and know it from now on."""
+        turn.add_audit(
+            AuditEntry(
+                id=0,
+                at=now,
+                actor=order.by,
+                action="flip",
+                flag=order.flag,
+                before=before.to_json(),
+                after=after.to_json(),
+                reason=order.reason,
+                request_id=order.request_id or f"decision:{decision.id}",
+            )
+        )
+        turn.know(order.flag, Known(after.to_json(), order.by, True, now))
+
+    def read(self) -> tuple[tuple[Flag, ...], int]:
+        """Read the store; the number says which of our writes it may have seen.
+
+        Raises:
+            StoreUnavailable: no answer in time.
+        """
+        stamp = self._writes
+        return self._switch.flags(), stamp
+
+    def adopt(
+        self, flags: tuple[Flag, ...], stamp: int, guarded: set[str], now: datetime
+    ) -> list[Drift]:
+        """Find what others wrote to flags that are guarded or were ever written by us.
+
+        What is a person's decision is adopted and audited; what only lost our write is returned
+        with the gates that repeat it. Nothing is compared where we wrote since the read.
+        """
+        with self._lock:
+            if stamp != self._writes:
+                return []
+            with self._journal.turn() as turn:
+                known = turn.known_flags()
+                watched = [flag for flag in flags if flag.name in guarded or flag.name in known]
+                drifts = []
+                for flag in watched:
+                    last = known.get(flag.name)
+                    if last is None:
+                        turn.know(flag.name, Known(flag.gates.to_json(), "", False, now))
+                        continue
+                    differs = Gates.from_json(last.gates) != flag.gates
+                    # A flip that is under way may have been written before it was acknowledged.
+                    if differs and not turn.flip_pending(flag.name):
+                        drifts.append(self._drift(turn, flag, last, now))
+                return drifts
+
+    def _drift(self, turn: Turn, flag: Flag, last: Known, now: datetime) -> Drift:
+        before = Gates.from_json(last.gates)
+        if last.ours and (now - last.at).total_seconds() <= LOST_UPDATE_S:
+            repeat = self._switch.undone(before, flag.gates)
+            if repeat is not None:
+                return Drift(flag, before, "", repeat)
+        who = self._who(flag.name)
+        drift = Drift(flag, before, who)
+        turn.add_audit(
+            AuditEntry(
+                id=0,
+                at=now,
+                actor=who or "unknown",
+                action="adopted",
+                flag=flag.name,
+                before=before.to_json(),
+                after=flag.gates.to_json(),
+                reason="written past Tripflag, found by a poll",
+                request_id="",
+            )
+        )
+        turn.know(flag.name, Known(flag.gates.to_json(), who, False, now))
+        return drift
+
+    def _who(self, flag: str) -> str:
+        try:
+            return self._switch.last_writer(flag) or ""
+        except FlagError:
+            return ""  # the change counts, whoever made it
