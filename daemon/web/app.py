@@ -10,6 +10,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from daemon.web import auth, problem
+from daemon.web.api_audit import AUDIT
 from daemon.web.api_flags import FLAGS
 from daemon.web.api_guards import GUARDS
 from daemon.web.api_incidents import FLIPS, INCIDENTS
@@ -55,7 +56,7 @@ def create_app(desk: Desk) -> OpenAPI:
     app.register_blueprint(HEALTH)
     app.register_blueprint(PAGES)
     overview = overview_blueprint(FlagsLately(desk.switch))
-    for blueprint in (GUARDS, PROBES, RUNS, FLAGS, INCIDENTS, FLIPS, overview):
+    for blueprint in (GUARDS, PROBES, RUNS, FLAGS, INCIDENTS, FLIPS, AUDIT, overview):
         app.register_api(blueprint)
     # Made here, because making it is not safe in several threads at once.
     app.extensions[DOCUMENT] = json.dumps(app.api_doc)

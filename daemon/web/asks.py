@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -81,6 +81,50 @@ class Reasoned(Ask):
 
     reason: Annotated[Reason, Field(description="One sentence: why.")]
     by: Annotated[Person, Field(description="Who asks, for the audit.")] = "operator"
+
+
+GateRow = tuple[
+    Literal[
+        "boolean",
+        "actors",
+        "groups",
+        "percentage_of_actors",
+        "percentage_of_time",
+        "expression",
+        "meta",
+    ],
+    Annotated[str, StringConstraints(min_length=1, max_length=65_536)],
+]
+GateRows = Annotated[tuple[GateRow, ...], Field(max_length=1000)]
+
+
+class FlagAct(Reasoned):
+    """An operator's write to a flag."""
+
+    seen: GateRows | None = Field(
+        None, description="Gates as the caller saw them; 409 where the flag has others by now."
+    )
+
+
+class Percentage(FlagAct):
+    percentage: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class ActorGate(FlagAct):
+    actor: Annotated[
+        str, StringConstraints(min_length=1, max_length=255), AfterValidator(_one_line)
+    ]
+    present: bool = True
+
+
+class Restored(FlagAct):
+    gates: GateRows = Field(description="Of a snapshot.")
+
+
+class AuditQuery(Ask):
+    flag: str | None = None
+    limit: Limit = 100
+    after: Annotated[int, Field(ge=0)] = Field(0, description="`next` of the page before.")
 
 
 class Held(Reasoned):

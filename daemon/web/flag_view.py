@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from threading import Lock
 from typing import Literal
 
@@ -29,6 +30,14 @@ class FlagView(View):
 
 class Flags(View):
     flags: tuple[FlagView, ...]
+
+
+class SnapshotView(View):
+    """A flag's exact gates at one time."""
+
+    flag: str
+    gates: tuple[tuple[str, str], ...]
+    taken_at: datetime
 
 
 def flag_view(desk: Desk, flag: Flag, pending: tuple[PendingFlip, ...]) -> FlagView:

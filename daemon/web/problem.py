@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from daemon.guard import GuardRefuses
 from daemon.journal import JournalError
 from daemon.web.desk import ProbeBusy
-from flags.model import FlagError, UnknownFlag
+from flags.model import FlagChanged, FlagError, UnknownFlag
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +84,7 @@ def register(app: Flask) -> None:
     def refused(cause: Refused) -> Response:
         return answer_problem(cause.status, cause.detail, cause.headers, **cause.members)
 
+    @app.errorhandler(FlagChanged)
     @app.errorhandler(GuardRefuses)
     @app.errorhandler(ProbeBusy)
     def conflict(cause: Exception) -> Response:

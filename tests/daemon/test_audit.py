@@ -15,6 +15,7 @@ from daemon.history import audit
 from daemon.tables import AUDIT, TIMELINE
 from flags.model import FlagChanged, Gates
 from flags.stores.base import DISABLED, ENABLED
+from probes.model import Exposure, Outcome, Purpose
 from tests.daemon.build import FLAG, T0
 from tests.daemon.desk import Desk
 
@@ -79,7 +80,9 @@ def test_somebody_who_is_first_between_snapshot_and_write_is_adopted(
 
 
 def test_every_rung_of_the_ladder_is_measured(desk: Desk) -> None:
-    desk.trip().proof()
+    desk.trip()
+    told = Exposure(FLAG, value=False, rendered=False, seen_at=desk.now)
+    desk.take(Outcome.PASSED, probe="proof", purpose=Purpose.PROOF, exposure=told)
     for rung in ("store", "toggle_api", "browser"):
         labels = {"guard": "shield", "rung": rung}
         count = desk.metrics.registry.get_sample_value("tripflag_kill_rung_seconds_count", labels)
