@@ -18,6 +18,7 @@ from rich.table import Table
 
 from config.load import ConfigError, json_schema, load
 from daemon.app import Daemon, check_journeys, daemon_from
+from daemon.cli_flags import audit, flags
 from daemon.client import ApiError, Client
 from daemon.demo import DemoFailed, play, serve_demo
 from daemon.journal import JournalError
@@ -38,6 +39,8 @@ main = typer.Typer(
 )
 browser = typer.Typer(help="The headless Chromium that probes drive.", no_args_is_help=True)
 main.add_typer(browser, name="browser")
+main.add_typer(flags, name="flags")
+main.add_typer(audit, name="audit")
 
 File = Annotated[Path, typer.Argument(help="Configuration file.")]
 Url = Annotated[str, typer.Option(envvar="TRIPFLAG_URL", help="The daemon's address.")]

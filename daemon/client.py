@@ -11,7 +11,11 @@ TIMEOUT_S = 30.0
 
 
 class ApiError(Exception):
-    """The daemon refused or could not be reached; the message holds the remedy."""
+    """The daemon refused (`status`) or could not be reached (0); the message holds the remedy."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Client:
@@ -58,5 +62,6 @@ class Client:
         except ValueError as cause:
             raise ApiError(f"{url} answered {answer.status_code}, but not in JSON") from cause
         if answer.status_code >= 400:
-            raise ApiError(str(document.get("detail", f"{url} answered {answer.status_code}")))
+            detail = document.get("detail", f"{url} answered {answer.status_code}")
+            raise ApiError(str(detail), answer.status_code)
         return document
