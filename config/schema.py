@@ -320,6 +320,12 @@ class WebSpec(Strict):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further names in Host headers; loopback names and `host` always count."
     )
+    serve_flags: bool = Field(
+        True, description="Answer applications without a token: OFREP and /v0/feature_toggles."
+    )
+    flag_origins: tuple[str, ...] = Field(
+        ("*",), description="Origins whose pages may read those answers; * stands for all."
+    )
 
 
 class MetricsSpec(Strict):

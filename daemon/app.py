@@ -125,6 +125,7 @@ class Daemon:
         self._runs.put(None)
         self._threads[0].join(DRAIN_S)
         self._stopping.set()
+        self.engine.mirror.close()
         self.engine.wake.set()
         self._threads[1].join(DRAIN_S)
         self.web.close()

@@ -30,6 +30,7 @@ from daemon.metrics import Metrics
 from daemon.rules import judge, judge_control, judge_proof, lookback
 from daemon.turn import Pending, Turn
 from flags.gates import flag_of
+from flags.mirror import Mirror
 from flags.model import Flag, FlagChanged, FlagError, Gates, Snapshot, UnknownFlag
 from flags.switch import Switch
 from probes.model import Purpose, Run
@@ -64,11 +65,14 @@ class Engine:
         metrics: Metrics,
         dispatch: Callable[[RunProbe], None],
         clock: Callable[[], datetime] = utc_now,
+        mirror: Mirror | None = None,
     ) -> None:
         self.config = config
         self._journal = journal
         self._switch = switch
         self._ledger = Ledger(journal, switch)
+        #: What applications read: the flags as last read or written.
+        self.mirror = mirror or Mirror()
         self._metrics = metrics
         self._dispatch = dispatch
         self._clock = clock
@@ -203,7 +207,9 @@ class Engine:
             if "store" not in self.problems:
                 log.warning("flag store unreadable", error=str(cause))
             self.problems["store"] = str(cause)
+            self.mirror.lost(str(cause), read_at)
             return
+        self.mirror.take(read, read_at)
         self._metrics.store_up.set(1)
         self.problems.pop("store", None)
         flags = {flag.name: flag for flag in read}
@@ -328,6 +334,8 @@ class Engine:
 
     def _flip_applied(self, decision: Pending, order: Flip, before: Snapshot, after: Flag) -> None:
         now = self._clock()
+        # Applications first: a journal that is busy must not keep a kill from them.
+        self.mirror.take_one(after, now)
         with self._journal.turn() as turn:
             turn.finish(decision.id, "applied", now)
             self._ledger.record(turn, decision, order, before.gates, after.gates, now)

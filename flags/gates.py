@@ -100,7 +100,8 @@ def edited_percentage(gates: Gates, key: str, percent: float) -> Gates:
     if not 0 <= percent <= 100 or math.isnan(percent):
         raise ValueError("a percentage must be from 0 to 100")
     kept = [row for row in gates.rows if row[0] not in (key, BOOLEAN)]
-    return Gates.of(*kept, (key, f"{percent:g}"))
+    # Never with an exponent: Ruby reads "1e-05" as 1 %. It hashes to three decimals anyway.
+    return Gates.of(*kept, (key, f"{percent:.3f}".rstrip("0").rstrip(".")))
 
 
 def edited_actor(gates: Gates, actor: str, *, present: bool) -> Gates:

@@ -69,7 +69,7 @@ class Switch:
         """
         self._store.replace_gates(name, wanted, expected)
         found = self._store.gates(name)
-        if found != wanted:
+        if not self._store.same(wanted, found):
             raise ReadBackDiffers(name, wanted, found)
         return flag_of(name, found)
 

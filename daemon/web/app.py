@@ -21,6 +21,8 @@ from daemon.web.desk import Desk, lend
 from daemon.web.flag_view import FlagsLately
 from daemon.web.health import DOCUMENT, HEALTH
 from daemon.web.pages import PAGES
+from flags.ofrep import ofrep_blueprint
+from flags.toggles import toggles_blueprint
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -58,6 +60,11 @@ def create_app(desk: Desk) -> OpenAPI:
     overview = overview_blueprint(FlagsLately(desk.switch))
     for blueprint in (GUARDS, PROBES, RUNS, FLAGS, INCIDENTS, FLIPS, AUDIT, overview):
         app.register_api(blueprint)
+    web = desk.config.web
+    if web.serve_flags:
+        mirror = desk.engine.mirror
+        app.register_blueprint(ofrep_blueprint(mirror, web.flag_origins))
+        app.register_blueprint(toggles_blueprint(mirror, web.flag_origins))
     # Made here, because making it is not safe in several threads at once.
     app.extensions[DOCUMENT] = json.dumps(app.api_doc)
     return app
@@ -70,5 +77,5 @@ def _harden(sent: Response) -> Response:
     if request.endpoint == "static":
         sent.headers["Cache-Control"] = "no-cache"  # asked for again, answered 304 by its ETag
     else:
-        sent.headers["Cache-Control"] = "no-store"
+        sent.headers.setdefault("Cache-Control", "no-store")
     return sent

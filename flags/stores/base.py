@@ -84,6 +84,10 @@ class FlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-clie
         """
         return None
 
+    def same(self, wanted: Gates, found: Gates) -> bool:
+        """True where what was found is what was wanted, as far as exposure goes."""
+        return wanted == found
+
     @abstractmethod
     def close(self) -> None:
         """Close every connection."""

@@ -2,7 +2,8 @@
 
 Source: flippercloud/flipper, `lib/generators/flipper/templates/migration.erb` and
 `adapters/active_record.rb`: disabling deletes every gate row of the feature (no "false" row is
-ever written); enabling deletes them and inserts boolean "true".
+ever written); enabling deletes them and inserts boolean "true". Column types as Rails 6.1 and
+later make them.
 """
 
 from __future__ import annotations
@@ -14,77 +15,82 @@ from typing import Any
 
 from flipper.contrib.storage import FeatureFlagStoreItem
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     DateTime,
-    Engine,
     Integer,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
-    create_engine,
     delete,
-    event,
-    insert,
     select,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
+from config.schema import AfterWrite
 from flags.gates import flag_of
 from flags.model import Flag, FlagChanged, FlagError, Gates, StoreUnavailable, UnknownFlag
+from flags.stores.after_write import AfterWriter
 from flags.stores.base import DISABLED, ENABLED, FlagStore, item_of
+from flags.stores.database import Database
 
 _metadata = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")
+_TIME = DateTime().with_variant(postgresql.TIMESTAMP(precision=6), "postgresql")
 
 _FEATURES = Table(
     "flipper_features",
     _metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("key", String, nullable=False, unique=True),
-    Column("created_at", DateTime, nullable=False),
-    Column("updated_at", DateTime, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
 )
 
 _GATES = Table(
     "flipper_gates",
     _metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("feature_key", String, nullable=False),
     Column("key", String, nullable=False),
     Column("value", Text),
-    Column("created_at", DateTime, nullable=False),
-    Column("updated_at", DateTime, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
     UniqueConstraint("feature_key", "key", "value"),
 )
 
 
 class SqlFlagStore(FlagStore):
-    """Flags in a SQL database that Ruby Flipper shares.
+    """Flags in a SQLite or PostgreSQL database that Ruby Flipper shares.
 
-    Every method raises `StoreUnavailable` within `timeout_s` of a dead or locked database, and
-    those that need a flag raise `UnknownFlag` and create nothing.
+    Every method raises `StoreUnavailable` within about `timeout_s` of a dead, frozen or locked
+    database, and the first call after its return works. Those that need a flag raise `UnknownFlag`
+    and create nothing. Isolation: see `Database`. On PostgreSQL the role needs SELECT and UPDATE
+    on `flipper_features` (for its row lock), and SELECT, INSERT and DELETE on `flipper_gates`.
 
     Raises:
-        FlagError: the URL is none, or its driver is not installed; it is never in the message.
+        FlagError: a URL is none, or its driver is not installed; it is never in the message.
     """
 
-    def __init__(self, url: str, timeout_s: float = 5) -> None:
-        try:
-            sqlite = make_url(url).get_backend_name() == "sqlite"
-            arguments: dict[str, Any] = {"timeout": timeout_s} if sqlite else {}
-            self._engine: Engine = create_engine(url, connect_args=arguments)
-        except (ArgumentError, ImportError) as cause:
-            raise FlagError(
-                f"cannot use store.url: {str(cause).splitlines()[0]}. Write it as "
-                "dialect+driver://user:password@host/name, or sqlite:////absolute/path, and "
-                "install its driver"
-            ) from None
-        if sqlite:
-            event.listen(self._engine, "connect", _autocommit)
-            event.listen(self._engine, "begin", _begin_sqlite)
+    def __init__(
+        self, url: str, timeout_s: float = 5, after_write: AfterWrite | None = None
+    ) -> None:
+        self._after = AfterWriter(after_write or AfterWrite(), timeout_s)
+        self._database = Database(url, timeout_s)
+
+    @property
+    def cache_problem(self) -> str | None:
+        """Why the application's cache may still hold an old value; None: it was told."""
+        return self._after.cache_problem
+
+    @property
+    def event_problem(self) -> str | None:
+        """Why the last change is not in the application's audit table; None: nothing is missing."""
+        return self._after.event_problem
 
     def create_tables(self) -> None:
         """Create Flipper's two tables where they are absent; for an embedded target only."""
@@ -99,26 +105,28 @@ class SqlFlagStore(FlagStore):
     def replace_gates(
         self, feature_name: str, wanted: Gates, expected: Gates | None = None
     ) -> Gates:
-        """Write exactly these gates in one transaction and return what they were before it."""
+        """Write exactly these gates in one transaction and return what they were before it.
+
+        The feature's row stays locked from the comparison to the commit. The application's cache
+        forgets the flag also when nothing had to be written: an earlier attempt may have died
+        between its commit and that.
+        """
         with self._begin("write", feature_name) as connection:
-            before = _read(connection, feature_name)
+            before = _read(connection, feature_name, lock=True)
             if expected is not None and before not in (expected, wanted):
                 raise FlagChanged(feature_name, expected, before)
-            connection.execute(delete(_GATES).where(_GATES.c.feature_key == feature_name))
             now = _now()
-            rows = [
-                {
-                    "feature_key": feature_name,
-                    "key": key,
-                    "value": value,
-                    "created_at": now,
-                    "updated_at": now,
-                }
-                for key, value in wanted.rows
-            ]
-            if rows:
-                connection.execute(insert(_GATES), rows)
-            return before
+            connection.execute(delete(_GATES).where(_GATES.c.feature_key == feature_name))
+            if wanted.rows:
+                connection.execute(_add(connection, _GATES), _rows(feature_name, wanted, now))
+            self._after.note(connection, feature_name, before, wanted, now)
+        self._after.forget(feature_name)
+        return before
+
+    def last_writer(self, feature_name: str) -> str | None:
+        """Who wrote the flag last, where vets-api's audit table is there and the option is on."""
+        with self._begin("read", feature_name) as connection:
+            return self._after.last_writer(connection, feature_name)
 
     def flags(self) -> tuple[Flag, ...]:
         """Read every flag with its gates, sorted by name."""
@@ -143,9 +151,8 @@ class SqlFlagStore(FlagStore):
             if _exists(connection, feature_name):
                 return item_of(flag_of(feature_name, _read(connection, feature_name)))
             now = _now()
-            connection.execute(
-                insert(_FEATURES).values(key=feature_name, created_at=now, updated_at=now)
-            )
+            row = {"key": feature_name, "created_at": now, "updated_at": now}
+            connection.execute(_add(connection, _FEATURES), row)
         if is_enabled:
             self.replace_gates(feature_name, ENABLED)
         return item_of(flag_of(feature_name, ENABLED if is_enabled else DISABLED))
@@ -158,38 +165,40 @@ class SqlFlagStore(FlagStore):
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._database.close()
+        self._after.close()
 
     @contextmanager
     def _begin(self, operation: str, flag: str) -> Iterator[Connection]:
         try:
-            engine = self._engine.execution_options(writes=operation != "read")
-            with engine.begin() as connection:
+            with self._database.begin(writes=operation != "read") as connection:
                 yield connection
         except SQLAlchemyError as cause:
             root = getattr(cause, "orig", None) or cause
             raise StoreUnavailable(operation, flag, root) from cause
 
 
-def _autocommit(connection: Any, _: Any) -> None:
-    # The driver's own transactions leave the SELECT outside them: a read-modify-write then loses
-    # other writers' updates without any error.
-    connection.isolation_level = None
+def _add(connection: Connection, table: Table) -> Any:
+    # Another writer, who does not know our lock, may have added the very same row: that is what
+    # was wanted.
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes its lock before it reads; readers must not wait for one another.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _rows(feature: str, gates: Gates, now: datetime) -> list[dict[str, Any]]:
+    times = {"created_at": now, "updated_at": now}
+    return [
+        {"feature_key": feature, "key": key, "value": value, **times} for key, value in gates.rows
+    ]
 
 
-def _exists(connection: Connection, name: str) -> bool:
-    found = connection.scalar(select(_FEATURES.c.id).where(_FEATURES.c.key == name))
-    return found is not None
+def _exists(connection: Connection, name: str, *, lock: bool = False) -> bool:
+    found = select(_FEATURES.c.id).where(_FEATURES.c.key == name)
+    return connection.scalar(found.with_for_update() if lock else found) is not None
 
 
-def _read(connection: Connection, name: str) -> Gates:
-    if not _exists(connection, name):
+def _read(connection: Connection, name: str, *, lock: bool = False) -> Gates:
+    if not _exists(connection, name, lock=lock):
         raise UnknownFlag(name)
     rows = connection.execute(
         select(_GATES.c.key, _GATES.c.value).where(_GATES.c.feature_key == name)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flags.gates import flag_of, in_percentage, is_open, percentage, state, truthy
+from flags.gates import (
+    edited_actor,
+    edited_percentage,
+    flag_of,
+    in_percentage,
+    is_open,
+    percentage,
+    state,
+    truthy,
+)
 from flags.model import FlagState, Gates
 from tests.flags.conftest import FLAG
 
@@ -119,3 +128,26 @@ def test_gates_are_equal_in_any_order_and_give_their_values() -> None:
     assert one == Gates.of(("boolean", "true"), ("actors", "a"), ("actors", "b"))
     assert one.values("actors") == ("a", "b")
     assert percentage(one, "percentage_of_actors") == 0
+
+
+@pytest.mark.parametrize(
+    ("percent", "row"),
+    [(0, "0"), (25, "25"), (12.5, "12.5"), (100, "100"), (1e-5, "0"), (0.125, "0.125")],
+)
+def test_a_percentage_is_written_as_ruby_reads_it(percent: float, row: str) -> None:
+    before = Gates.of(("boolean", "true"), ("actors", "User;1"), ("percentage_of_actors", "3"))
+    edited = edited_percentage(before, "percentage_of_actors", percent)
+    assert edited == Gates.of(("actors", "User;1"), ("percentage_of_actors", row))
+
+
+@pytest.mark.parametrize("percent", [-1, 100.1, float("nan"), float("inf")])
+def test_what_is_no_percentage_is_refused(percent: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 100"):
+        edited_percentage(Gates(), "percentage_of_actors", percent)
+
+
+def test_actors_come_and_go_and_twice_is_no_error() -> None:
+    one = edited_actor(Gates(), "User;1", present=True)
+    assert edited_actor(one, "User;1", present=True) == one == Gates.of(("actors", "User;1"))
+    assert edited_actor(one, "User;2", present=False) == one
+    assert edited_actor(one, "User;1", present=False) == Gates()

@@ -106,7 +106,7 @@ def test_two_handles_see_each_others_writes_at_once(
 def test_writers_at_once_leave_one_whole_set_of_gates(
     store: SqlFlagStore, other: SqlFlagStore
 ) -> None:
-    patient = [SqlFlagStore(str(each._engine.url), DEADLINE_S) for each in (store, other)]
+    patient = [SqlFlagStore(str(each._database.engine.url), DEADLINE_S) for each in (store, other)]
     sets = [Gates.of(*(("actors", f"{name};{n}") for n in range(20))) for name in ("User", "Robot")]
     failures: list[BaseException] = []
 
