@@ -4,6 +4,7 @@
 BIN := .venv/bin
 VENV := .venv/.ready
 ASSETS := probes/assets/node_modules/.package-lock.json
+CLIENTS := tests/ofrep/js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +23,7 @@ run: install ## start the embedded stage and the daemon on it; Ctrl-C stops both
 demo: install ## play the story of one kill by itself, with measured times
 	@$(BIN)/tripflag demo --auto
 
-test: install ## every test; pick some with ARGS="-k guard"
+test: install $(CLIENTS) ## every test; pick some with ARGS="-k guard"
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV) ## ruff, mypy strict, the import table
@@ -48,7 +49,7 @@ image-check: ## start the built image as its own user, and see it probe
 	@scripts/image-check.sh
 
 clean: ## remove what the verbs above made, except state and images
-	@rm -rf .venv probes/assets/node_modules build dist *.egg-info
+	@rm -rf .venv probes/assets/node_modules tests/ofrep/js/node_modules build dist *.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -58,6 +59,10 @@ $(VENV): requirements-dev.lock pyproject.toml scripts/venv.sh
 
 $(ASSETS): probes/assets/package.json probes/assets/package-lock.json scripts/assets.sh | $(VENV)
 	@scripts/assets.sh
+	@touch $@
+
+$(CLIENTS): tests/ofrep/js/package.json tests/ofrep/js/package-lock.json scripts/testclients.sh | $(VENV)
+	@scripts/testclients.sh
 	@touch $@
 
 # No file can stand for this one: the browser belongs to the machine, not to the clone.
