@@ -27,7 +27,6 @@ from tests.daemon.build import FLAG, config
 from tests.servers import Postgres, Redis, Server
 
 GUARD = "shield"
-TIMEOUT_S = 1.0
 DEADLINE_S = 20.0
 
 
@@ -107,7 +106,7 @@ def killed_in_the_middle(stage: Stage, in_flight: Callable[[], object]) -> None:
         assert "store" in stage.engine.problems
         assert stage.metrics.registry.get_sample_value("tripflag_store_up") == 0
     took_s = until("the flip lands", lambda: not pending_flips(stage.journal))
-    assert took_s < 1.0 + TIMEOUT_S
+    assert took_s < 1.0  # retries are at most 0.5 s apart
     assert not stage.exposing()
     assert stage.phase() is Phase.KILLED_UNVERIFIED
     assert [(row.before, row.after) for row in flips(stage.journal)] == [("on", "off")]
