@@ -36,7 +36,7 @@ fmt: $(VENV) ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: install ## raw Playwright against the pool, and decision to flip
+bench: install ## raw Playwright against the pool, decision to flip, flag evaluations
 	@$(BIN)/python -m tests.bench
 
 lock: $(VENV) ## renew the locks; UPGRADE=1 takes newer versions
