@@ -101,7 +101,7 @@ def ofrep_blueprint(
         # again and again, but one that hears of no stream never asks again at all.
         uri = json.dumps(request.script_root + EVENTS_PATH)
         body = (
-            f'{{"flags":[{",".join(answers)}],"metadata":{json.dumps(_metadata(reading))},'
+            f'{{"flags":[{",".join(answers)}],"metadata":{_metadata(reading)},'
             f'"eventStreams":[{{"type":"sse","endpoint":{{"requestUri":{uri}}}}}]}}'
         )
         # Of the answer, not of the flags: another actor, and an outage, make another answer.
@@ -144,22 +144,23 @@ def open_to(blueprint: Blueprint, mirror: Mirror, origins: tuple[str, ...]) -> N
     @blueprint.after_request
     def add_headers(sent: Response) -> Response:
         headers = sent.headers
-        headers.setdefault("Cache-Control", "no-store")
+        if "Cache-Control" not in headers:
+            headers.add("Cache-Control", "no-store")
         reading = mirror.reading
         if reading.stale:
-            headers[STALE_HEADER] = "never read" if not reading.read_at else _read_at(reading)
-        origin = request.environ.get("HTTP_ORIGIN")
-        if not everybody:
-            headers["Vary"] = "Origin"
-            if origin not in origins:
+            headers.add(STALE_HEADER, _read_at(reading) or "never read")
+        if everybody:
+            headers.add("Access-Control-Allow-Origin", "*")
+        else:
+            headers.add("Vary", "Origin")
+            if (origin := request.headers.get("Origin")) not in origins:
                 return sent
-        headers["Access-Control-Allow-Origin"] = "*" if everybody else origin
-        if origin is not None:
-            headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+            headers.add("Access-Control-Allow-Origin", origin)
+        headers.add("Access-Control-Expose-Headers", EXPOSED_HEADERS)
         if request.method == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = headers.get("Allow", "")
-            headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-            headers["Access-Control-Max-Age"] = "600"
+            headers.add("Access-Control-Allow-Methods", headers.get("Allow", ""))
+            headers.add("Access-Control-Allow-Headers", ALLOWED_HEADERS)
+            headers.add("Access-Control-Max-Age", "600")
         return sent
 
 
@@ -168,7 +169,10 @@ def open_to(blueprint: Blueprint, mirror: Mirror, origins: tuple[str, ...]) -> N
 
 def _asked() -> tuple[str | None, Mapping[str, Any]]:
     """Return actor and context of the request; the context is without `targetingKey`."""
-    request.max_content_length = BODY_LIMIT
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise _Refused(413, "GENERAL", f"the body is over {BODY_LIMIT} bytes")
+    if request.content_length is None:
+        request.max_content_length = BODY_LIMIT  # read through a slower stream, so only here
     try:
         raw = _DECODER.decode(request.get_data(cache=False).decode())
     except RequestEntityTooLarge:
@@ -241,15 +245,13 @@ def _evaluated(reading: Reading, flag: Flag, actor: str | None, context: Mapping
     value, variant = ("true", "on") if found.value else ("false", "off")
     return (
         f'{{"key":{json.dumps(flag.name)},"value":{value},"reason":"{found.reason.value}",'
-        f'"variant":"{variant}","metadata":{json.dumps(_metadata(reading))}}}'
+        f'"variant":"{variant}","metadata":{_metadata(reading)}}}'
     )
 
 
-def _metadata(reading: Reading) -> dict[str, bool | str]:
+def _metadata(reading: Reading) -> str:
     # When fresh it says nothing: a time would give each poll a new ETag.
-    if not reading.stale:
-        return {}
-    return {"stale": True, "readAt": _read_at(reading)}
+    return f'{{"stale":true,"readAt":"{_read_at(reading)}"}}' if reading.stale else "{}"
 
 
 def _read_at(reading: Reading) -> str:

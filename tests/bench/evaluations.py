@@ -42,13 +42,14 @@ def _serve(pipe: Connection) -> None:
     app = Flask(__name__)
     app.register_blueprint(ofrep_blueprint(mirror))
     app.register_blueprint(toggles_blueprint(mirror))
-    answer = app.test_client().post(EVALUATE, data=BODY).data
+    answer = b""
 
     @app.post(BARE)
     def bare() -> Response:
         request.get_data()
         return Response(answer, content_type="application/json")
 
+    answer = app.test_client().post(EVALUATE, data=BODY).data
     server = serve(app, "127.0.0.1", 0)
     pipe.send((server.port, answer))
     server.run()
@@ -91,6 +92,7 @@ def run(out: Console) -> None:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()  # so that its death ends the wait
     port, expected = ours.recv()
     rates: dict[str, list[float]] = {BARE: [], EVALUATE: []}
     took_ms: dict[str, list[float]] = {BARE: [], EVALUATE: []}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sqlite3
 import sys
 import uuid
@@ -14,11 +15,13 @@ from pathlib import Path
 import boto3
 import pytest
 import redis
-from flipper import FeatureFlagClient
+from flipper import Condition, FeatureFlagClient
+from flipper.bucketing import ConsistentHashPercentageBucketer, Percentage
 from flipper.contrib.interface import AbstractFeatureFlagStore
 from flipper.contrib.postgresql import PostgreSQLFeatureFlagStore
 from flipper.contrib.redis import RedisFeatureFlagStore
 from flipper.contrib.s3 import S3FeatureFlagStore
+from flipper.contrib.storage import FeatureFlagStoreMeta
 
 from config.schema import (
     FlipperApiStore,
@@ -29,6 +32,7 @@ from config.schema import (
     SqlStore,
     StoreSpec,
 )
+from flags.gates import META
 from flags.model import Gates
 from flags.stores.base import DISABLED, ENABLED, FlagStore
 from flags.stores.open import open_store
@@ -60,7 +64,25 @@ RUBY_ROLLOUTS = (
         ("percentage_of_time", "1"),
     ),
 )
-CLIENT_ROLLOUTS = (DISABLED, ENABLED)
+
+
+def _meta(*conditions: Condition, share: float | None = None) -> tuple[str, str]:
+    bucketer = (
+        ConsistentHashPercentageBucketer(key_whitelist=["user"], percentage=Percentage(share))
+        if share is not None
+        else None
+    )
+    meta = FeatureFlagStoreMeta(1, {}, conditions=list(conditions), bucketer=bucketer)
+    return META, json.dumps(meta.to_dict())
+
+
+CLIENT_ROLLOUTS = (
+    Gates.of(_meta()),
+    Gates.of(("boolean", "true"), _meta()),
+    Gates.of(("boolean", "true"), _meta(Condition(user__in=[7, 8]), Condition(plan="basic"))),
+    Gates.of(("boolean", "true"), _meta(share=0.25)),
+    Gates.of(_meta(share=0.25)),
+)
 
 
 @dataclass
@@ -74,6 +96,8 @@ class Subject:
     rollouts: tuple[Gates, ...] = RUBY_ROLLOUTS
     rounds: int = 200
     """Races of each kind that fit into a few seconds; together they are over a thousand."""
+    lanes: int = 1
+    """Flags that are raced for side by side: flipper-client's stores watch each write a while."""
     closes: list[Callable[[], None]] = field(default_factory=list)
 
     def open(self, timeout_s: float = PATIENT_S) -> FlagStore:
@@ -131,7 +155,8 @@ def flipper_api(request: pytest.FixtureRequest) -> Subject:
             server.call("POST", f"/{name}/boolean")
 
     spec = FlipperApiStore(kind="flipper_api", base_url=server.base_url, token=TOKEN)
-    return Subject(opener(spec), create, {"stopped": server.away, "frozen": server.frozen})
+    outages: dict[str, Outage] = {"stopped": server.away, "frozen": server.frozen}
+    return Subject(opener(spec), create, outages, rounds=60)
 
 
 def redis_store(request: pytest.FixtureRequest) -> Subject:
@@ -144,6 +169,8 @@ def redis_store(request: pytest.FixtureRequest) -> Subject:
         _creator(application),
         {"stopped": server.away, "frozen": server.frozen},
         CLIENT_ROLLOUTS,
+        rounds=280,
+        lanes=14,
         closes=[line.close],
     )
 
@@ -157,6 +184,8 @@ def postgres_store(request: pytest.FixtureRequest) -> Subject:
         _creator(application),
         {"stopped": server.away, "frozen": server.frozen},
         CLIENT_ROLLOUTS,
+        rounds=64,
+        lanes=8,
     )
 
 
@@ -175,7 +204,8 @@ def s3_store(request: pytest.FixtureRequest) -> Subject:
         _creator(S3FeatureFlagStore(client, bucket)),
         {"frozen": server.frozen},  # stopped, it would forget its buckets
         CLIENT_ROLLOUTS,
-        rounds=80,
+        rounds=16,
+        lanes=8,
         closes=[client.close],
     )
 
@@ -188,7 +218,9 @@ def memory_store(_: pytest.FixtureRequest) -> Subject:
         # A second handle is the same object: nobody else can reach this memory.
         return open_store(MemoryStore(kind="memory", flags=flags))
 
-    return Subject(lambda _: only(), flags.__setitem__, rollouts=CLIENT_ROLLOUTS)
+    return Subject(
+        lambda _: only(), flags.__setitem__, rollouts=CLIENT_ROLLOUTS, rounds=280, lanes=14
+    )
 
 
 def _creator(application: AbstractFeatureFlagStore) -> Callable[[str, bool], None]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -372,13 +373,14 @@ def test_a_gate_of_a_later_flipper_stays_where_it_is_and_goes_with_a_kill() -> N
 
 
 def test_credentials_that_cannot_be_used_are_refused_and_not_repeated() -> None:
-    for arguments in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"base_url": "http://someone:hunter2@127.0.0.1/flipper"},
         {"base_url": "http://127.0.0.1", "token": "hunter2", "user": "someone"},
         {"base_url": "http://127.0.0.1", "password": "hunter2"},
         {"base_url": "http://127.0.0.1", "token": "hunter2\r\nX-Other: 1"},
         {"base_url": "http://127.0.0.1", "token": ""},
-    ):
+    )
+    for arguments in wrong:
         with pytest.raises(FlagError, match="store\\.") as error:
             FlipperApiFlagStore(**arguments)
         assert "hunter2" not in str(error.value)

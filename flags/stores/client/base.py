@@ -39,6 +39,9 @@ class ClientFlagStore(FlagStore):
     #: takes from its read to its write (measured on loopback, both cores busy).
     settle_s: float = 0.025
 
+    def __init__(self) -> None:
+        self._skipped: frozenset[tuple[str, str]] = frozenset()
+
     # --- what each store does ---------------------------------------------------------------
 
     @abstractmethod
@@ -79,13 +82,16 @@ class ClientFlagStore(FlagStore):
         return items.gates_of(feature_name, raw)
 
     def flags(self) -> tuple[Flag, ...]:
-        """Read every flag, sorted by name; what is no item is left out with a warning."""
-        found = []
+        """Read every flag, sorted by name; what is no item is left out, with one warning."""
+        found, skipped = [], set()
         for name, raw in self._scan():
             try:
                 found.append(flag_of(name, items.gates_of(name, raw)))
             except items.BrokenItem as broken:
-                _log.warning("flag item skipped", flag=name, reason=broken.reason)
+                skipped.add((name, broken.reason))
+        for name, reason in sorted(skipped - self._skipped):  # a poll reads every few seconds
+            _log.warning("flag item skipped", flag=name, reason=reason)
+        self._skipped = frozenset(skipped)
         return tuple(sorted(found, key=lambda flag: flag.name))
 
     def replace_gates(

@@ -32,6 +32,7 @@ class MemoryFlagStore(ClientFlagStore):
     """
 
     def __init__(self, flags: Mapping[str, bool] | None = None) -> None:
+        super().__init__()
         self.shared = SharedMemory()
         self._lock = Lock()
         for name, on in (flags or {}).items():

@@ -36,6 +36,7 @@ class PostgresFlagStore(ClientFlagStore):
         item_column: str = "item",
         timeout_s: float = 5,
     ) -> None:
+        super().__init__()
         if not _is_postgres(url):
             raise FlagError(
                 "cannot use store.url: write it as postgresql://user:password@host:port/database"

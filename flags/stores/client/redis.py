@@ -28,6 +28,7 @@ class RedisFlagStore(ClientFlagStore):
     """
 
     def __init__(self, url: str, base_key: str = "features", timeout_s: float = 5) -> None:
+        super().__init__()
         try:
             pool = ConnectionPool.from_url(url)
         except (ValueError, TypeError):

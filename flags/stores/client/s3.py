@@ -47,6 +47,7 @@ class S3FlagStore(ClientFlagStore):
         region: str | None = None,
         timeout_s: float = 5,
     ) -> None:
+        super().__init__()
         if endpoint_url is not None and "@" in urlsplit(endpoint_url).netloc:
             raise FlagError(
                 "store.endpoint_url must hold no user or password: give credentials by the "
