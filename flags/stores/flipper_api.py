@@ -67,9 +67,10 @@ class FlipperApiFlagStore(FlagStore):
 
     The API has no compare-and-swap and no version: two writers can overwrite each other, and
     neither learns of it. On this machine one writer per flag is at work at a time (a lock file in
-    the temporary folder). Across machines the API offers nothing: run one daemon, or use the `sql`
-    store where its database can be reached. Another writer's change that falls between reading
-    `expected` and our call is overwritten; one that falls after it shows as `ReadBackDiffers`.
+    the temporary folder, which writers must share). Across machines the API offers nothing: run one
+    daemon, or use the `sql` store where its database can be reached. Another writer's change that
+    falls between reading `expected` and our call is overwritten; one that falls after our call
+    shows as `ReadBackDiffers`.
 
     A call is given up after `timeout_s` in all, retries included; only the replay of several gates
     takes that long for each of them.

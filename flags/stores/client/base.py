@@ -35,8 +35,9 @@ class ClientFlagStore(FlagStore):
     write takes the boolean and the rollout from what is wanted, never the client data.
     """
 
-    #: How long a write of ours is watched: several times what the library's read-modify-write
-    #: takes from its read to its write (measured on loopback, both cores busy).
+    #: How long a write of ours is watched. The library takes from its read to its write, at the
+    #: median and the 99th percentile, on two cores under load: Redis 0.3 and 16 ms, PostgreSQL 27
+    #: and 358 ms, S3's stand-in 16 and 214 ms. What comes later than the watch is for `undone`.
     settle_s: float = 0.025
 
     def __init__(self) -> None:
