@@ -20,7 +20,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.schema import BrowserSpec
 from probes.chromium import find, launch_args, sandboxed
-from tests.ofrep.conftest import DEADLINE_S, FLAG, INSIDE, OUTSIDE, ROLLOUT, Room, now, served
+from tests.ofrep.conftest import (
+    DEADLINE_S,
+    FLAG,
+    INSIDE,
+    OUTSIDE,
+    ROLLOUT,
+    Room,
+    Serve,
+    now,
+    served,
+)
 
 POLL_MS = 200
 DEFAULT = True
@@ -207,16 +217,16 @@ def ask(page: Page, flag: str = FLAG) -> tuple[bool, str]:
     return found["value"], found["reason"]
 
 
-def until_off(page: Page, within_s: float) -> None:
-    """Wait until the client itself says that the flag is off, and that it was killed."""
+def until_off(page: Page, within_s: float, *, told: bool = True) -> None:
+    """Wait until the client itself says that the flag was killed, and maybe told the page so."""
     off = "flag => window.ask(flag).value === false"
     page.wait_for_function(off, arg=FLAG, timeout=within_s * 1000)
     assert ask(page) == (False, "DISABLED")
-    assert page.evaluate("window.changes") >= 1
+    assert (page.evaluate("window.changes") > 0) is told
 
 
 @pytest.mark.browser
-def test_the_web_client_obeys_a_kill_at_its_event_and_never_polls(room: Room, page: Page) -> None:
+def test_the_web_client_obeys_a_kill_at_its_event_without_any_poll(room: Room, page: Page) -> None:
     with page.expect_response(lambda answer: "/ofrep/v1/events" in answer.url):
         start(page, room)
     room.kill()
@@ -230,3 +240,29 @@ def test_the_web_client_obeys_a_kill_within_its_poll_without_events(room: Room, 
         pass  # nothing changed, so nothing was sent
     room.kill()
     until_off(page, within_s=3)
+
+
+@pytest.mark.browser
+def test_the_web_client_learns_of_a_kill_that_came_while_its_stream_was_down(
+    serve_room: Serve, page: Page
+) -> None:
+    room = serve_room(stream_s=0.3)
+    room.poll()
+    with page.expect_event("requestfinished", lambda asked: "/ofrep/v1/events" in asked.url):
+        start(page, room)
+    room.kill()  # the browser comes back after a second
+    until_off(page, within_s=5)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("poll_ms", "told"), [(POLL_MS, True), (0, False)])
+def test_the_web_client_obeys_a_kill_where_every_stream_is_taken(
+    serve_room: Serve, page: Page, poll_ms: int, told: bool
+) -> None:
+    """Refused, it asks again about every second; but then it tells the page only if it polls."""
+    room = serve_room(streams=0)
+    room.poll()
+    with page.expect_response(lambda answer: answer.status == 503):
+        start(page, room, pollInterval=poll_ms)
+    room.kill()
+    until_off(page, within_s=5, told=told)

@@ -25,7 +25,7 @@ class Listener:
 
     def line(self, start: str) -> str:
         """Wait for the next line that begins so; the request's own time-out is the deadline."""
-        return next(line for line in self._lines if line.startswith(start)).removeprefix(start)
+        return str(next(line for line in self._lines if line.startswith(start)))[len(start) :]
 
     def event(self) -> dict[str, str]:
         """Wait for the next event."""
