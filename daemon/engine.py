@@ -185,7 +185,7 @@ class Engine:
             StoreUnavailable: nothing was decided.
         """
         found = self._switch.flag(flag).gates
-        if found not in (seen, wanted):
+        if not self._switch.same(seen, found) and not self._switch.same(wanted, found):
             raise FlagChanged(flag, seen, found)
         to = flag_of(flag, wanted).exposing
         order = Flip(flag, to, by, reason, False, wanted.rows, seen.rows, request_id)
@@ -214,7 +214,8 @@ class Engine:
         self.problems.pop("store", None)
         flags = {flag.name: flag for flag in read}
         guarded = {spec.flag for spec in self.config.guards.values()}
-        drifts = {d.flag.name: d for d in self._ledger.adopt(read, stamp, guarded, read_at)}
+        compared = self._ledger.adopt(read, stamp, guarded, read_at)
+        drifts = {drift.flag.name: drift for drift in compared.drifts}
         for drift in drifts.values():
             self._adopt(drift)
         for name, spec in self.config.guards.items():
@@ -226,9 +227,9 @@ class Engine:
                 self.problems[part] = str(UnknownFlag(spec.flag))
                 continue
             self.problems.pop(part, None)
+            if spec.flag in compared.unsettled:
+                continue  # the value may be the one before a write of ours: no decision of anybody
             drifted = drifts.get(spec.flag)
-            if drifted is not None and drifted.repeat is not None:
-                continue  # about to be written again: nobody decided anything
             if self._states[name].flag_value is not flag.exposing:
                 who, what = (drifted.who, drifted.what) if drifted else ("", "")
                 self.tell(name, FlagSeen(flag.exposing, read_at, False, who, what))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from daemon.audit import AuditEntry
@@ -39,6 +39,14 @@ class Drift:
     def what(self) -> str:
         """Say what changed."""
         return f"{self.before} -> {self.flag.gates}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a poll found. `unsettled`: flags that we are about to write, or just wrote."""
+
+    drifts: tuple[Drift, ...]
+    unsettled: frozenset[str]
 
 
 class Ledger:
@@ -128,7 +136,7 @@ class Ledger:
 
     def adopt(
         self, flags: tuple[Flag, ...], stamp: int, guarded: set[str], now: datetime
-    ) -> list[Drift]:
+    ) -> Comparison:
         """Find what others wrote to flags that are guarded or were ever written by us.
 
         What is a person's decision is adopted and audited; what only lost our write is returned
@@ -136,21 +144,27 @@ class Ledger:
         """
         with self._lock:
             if stamp != self._writes:
-                return []
+                return Comparison((), frozenset(flag.name for flag in flags))
+            drifts: list[Drift] = []
+            unsettled: set[str] = set()
             with self._journal.turn() as turn:
                 known = turn.known_flags()
-                watched = [flag for flag in flags if flag.name in guarded or flag.name in known]
-                drifts = []
-                for flag in watched:
+                for flag in flags:
                     last = known.get(flag.name)
-                    if last is None:
+                    if last is None and flag.name in guarded:
                         turn.know(flag.name, Known(flag.gates.to_json(), "", False, now))
+                    if last is None or Gates.from_json(last.gates) == flag.gates:
                         continue
-                    differs = Gates.from_json(last.gates) != flag.gates
                     # A flip that is under way may have been written before it was acknowledged.
-                    if differs and not turn.flip_pending(flag.name):
+                    if turn.flip_pending(flag.name):
+                        unsettled.add(flag.name)
+                    elif self._switch.same(Gates.from_json(last.gates), flag.gates):
+                        # An application's own data beside the gates: nobody decided anything.
+                        turn.know(flag.name, replace(last, gates=flag.gates.to_json()))
+                    else:
                         drifts.append(self._drift(turn, flag, last, now))
-                return drifts
+        unsettled |= {drift.flag.name for drift in drifts if drift.repeat is not None}
+        return Comparison(tuple(drifts), frozenset(unsettled))
 
     def _drift(self, turn: Turn, flag: Flag, last: Known, now: datetime) -> Drift:
         before = Gates.from_json(last.gates)

@@ -10,7 +10,14 @@ from enum import StrEnum
 from flipper.bucketing import NoOpBucketer, PercentageBucketer
 from flipper.contrib.storage import FeatureFlagStoreMeta
 
-from flags.gates import ACTORS, META, PERCENTAGE_OF_ACTORS, PERCENTAGE_OF_TIME, is_open, percentage
+from flags.gates import (
+    ACTORS,
+    META,
+    PERCENTAGE_OF_ACTORS,
+    PERCENTAGE_OF_TIME,
+    in_percentage,
+    percentage,
+)
 from flags.model import Flag, FlagState
 
 
@@ -60,9 +67,12 @@ def evaluate(flag: Flag, actor: str | None, context: Mapping[str, object]) -> Ev
     if actor is not None and actor in flag.gates.values(ACTORS):
         return Evaluation(value=True, reason=Reason.TARGETING_MATCH)
     gates = flag.gates
-    share = max(percentage(gates, key) for key in (PERCENTAGE_OF_ACTORS, PERCENTAGE_OF_TIME))
-    reason = Reason.SPLIT if share > 0 else Reason.TARGETING_MATCH
-    return Evaluation(is_open(flag.name, gates, actor), reason)
+    share = percentage(gates, PERCENTAGE_OF_ACTORS)
+    if share <= 0 and percentage(gates, PERCENTAGE_OF_TIME) <= 0:
+        return Evaluation(value=False, reason=Reason.TARGETING_MATCH)
+    # What is left of `gates.is_open` for a conditional flag; asking it would sum up all gates anew.
+    value = actor is not None and in_percentage(flag.name, actor, share)
+    return Evaluation(value, Reason.SPLIT)
 
 
 def _client_item(raw: str, context: Mapping[str, object]) -> Evaluation:

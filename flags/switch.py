@@ -97,6 +97,10 @@ class Switch:
         """
         return self._store.with_actor(seen, actor, present=present)
 
+    def same(self, one: Gates, other: Gates) -> bool:
+        """Say whether both mean the same, whatever else a store keeps beside the gates."""
+        return self._store.same(one, other)
+
     def last_writer(self, name: str) -> str | None:
         """Who wrote the flag last, where the store can tell."""
         return self._store.last_writer(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from contextlib import suppress
 from threading import Event, Lock
 from typing import Any
 
@@ -70,7 +71,9 @@ class WebServer:
             self._closing.set()
             running = self._running
             if first and running:
-                self._server.trigger.pull_trigger()
+                # The loop also looks once a second: it may have ended, and closed the trigger.
+                with suppress(OSError):
+                    self._server.trigger.pull_trigger()
         if running:
             self._closed.wait(STOP_WITHIN_S)
         elif first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from threading import Event, Lock
 from typing import Any
 
@@ -59,7 +60,9 @@ class StageServer:
             if not self._closing.is_set():
                 self._closing.set()
                 if self._running:
-                    self._server.trigger.pull_trigger()
+                    # The loop also looks once a second: it may have ended, and closed the trigger.
+                    with suppress(OSError):
+                        self._server.trigger.pull_trigger()
             running = self._running
         self._faults.close()
         if running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,7 @@ def served(app: Flask) -> Iterator[WebServer]:
     try:
         yield server
     finally:
-        # It may see that it shall close, and be done, before `close` rings its bell.
-        with suppress(OSError):
-            server.close()
+        server.close()
         thread.join(DEADLINE_S)
     assert not thread.is_alive()
 

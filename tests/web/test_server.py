@@ -91,3 +91,23 @@ def test_a_huge_body_is_refused_before_it_is_taken_in(
             b"Content-Type: application/json\r\nContent-Length: 900000000\r\n\r\n{"
         )
         assert b"413" in connection.recv(4096).split(b"\r\n")[0]
+
+
+def test_closing_a_server_whose_loop_ends_by_itself_meanwhile_is_no_error(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(room.app(), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert requests.get(f"{server.url}/healthz", timeout=10).status_code == 200
+    trigger = server._server.trigger
+    really = trigger.pull_trigger
+
+    def too_late() -> None:
+        assert server._closed.wait(10)
+        really()
+
+    monkeypatch.setattr(trigger, "pull_trigger", too_late)
+    server.close()
+    thread.join(10)
+    assert not thread.is_alive()
