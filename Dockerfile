@@ -36,7 +36,7 @@ COPY scripts/assets.sh scripts/npm.lock scripts/
 COPY probes/assets probes/assets
 RUN --mount=type=secret,id=environment --mount=type=secret,id=ca \
     if [ -s /run/secrets/environment ]; then . /run/secrets/environment; fi; \
-    VENV=/build scripts/assets.sh
+    VENV=/build scripts/assets.sh probes/assets
 COPY pyproject.toml README.md ./
 COPY config config
 COPY daemon daemon

@@ -58,11 +58,11 @@ $(VENV): requirements-dev.lock pyproject.toml scripts/venv.sh
 	@touch $@
 
 $(ASSETS): probes/assets/package.json probes/assets/package-lock.json scripts/assets.sh | $(VENV)
-	@scripts/assets.sh
+	@scripts/assets.sh probes/assets
 	@touch $@
 
-$(CLIENTS): tests/ofrep/js/package.json tests/ofrep/js/package-lock.json scripts/testclients.sh | $(VENV)
-	@scripts/testclients.sh
+$(CLIENTS): tests/ofrep/js/package.json tests/ofrep/js/package-lock.json scripts/assets.sh | $(VENV)
+	@scripts/assets.sh tests/ofrep/js
 	@touch $@
 
 # No file can stand for this one: the browser belongs to the machine, not to the clone.

