@@ -25,6 +25,7 @@ from daemon.guard.messages import (
     RunProbe,
 )
 from daemon.journal import Journal
+from daemon.ladder import Ladder
 from daemon.ledger import Drift, Ledger
 from daemon.metrics import Metrics
 from daemon.rules import judge, judge_control, judge_proof, lookback
@@ -74,13 +75,12 @@ class Engine:
         #: What applications read: the flags as last read or written.
         self.mirror = mirror or Mirror()
         self._metrics = metrics
+        self._ladder = Ladder(metrics)
         self._dispatch = dispatch
         self._clock = clock
         self._states: dict[str, GuardState] = {}
         #: When each guard's latest proof went to the pool.
         self._proof_sent: dict[str, datetime] = {}
-        #: Kill (by its decision's time) whose toggle-API rung was measured, by guard.
-        self._toggled: dict[str, datetime] = {}
         self._applying = threading.Lock()
         self._settling = threading.Lock()
         self.wake = threading.Event()
@@ -142,7 +142,9 @@ class Engine:
                 folded.append((guard, self._fold(turn, guard, evidence)))
         target = self.config.targets[self.config.probes[run.probe].target]
         self._metrics.run_came_in(run, target.base_url)
-        self._climb_toggles(run)
+        for name, spec in self.config.guards.items():
+            if run.purpose is Purpose.PROOF and run.probe == spec.proof:
+                self._ladder.told(spec, self._states[name], run)
         self._settle(folded)
 
     def tell(self, guard: str, evidence: Evidence) -> GuardState:
@@ -210,6 +212,7 @@ class Engine:
             self.mirror.lost(str(cause), read_at)
             return
         self.mirror.take(read, read_at)
+        self._metrics.after_write_up.set(self._switch.after_write_problem is None)
         self._metrics.store_up.set(1)
         self.problems.pop("store", None)
         flags = {flag.name: flag for flag in read}
@@ -430,8 +433,8 @@ class Engine:
                 if (shown.updated_at or EPOCH) > (state.updated_at or EPOCH):
                     continue
                 self._states[spec.name] = state
-            self._climb(spec, shown, state)
             before, kill = shown.kill, state.kill
+            self._ladder.climbed(spec.name, before, kill)
             if kill is not None and kill.verified_at is not None:
                 fresh = before is None or before.verified_at is None
                 if fresh and kill.first_failed_at is not None:
@@ -440,36 +443,6 @@ class Engine:
         if folded:
             self.show()
             self.wake.set()
-
-    def _climb(self, spec: GuardSpec, before: GuardState, after: GuardState) -> None:
-        """Measure the ladder's rungs in the store and in the browser."""
-        kill = after.kill
-        if kill is None:
-            return
-        was = before.kill
-        for rung, at, earlier in (
-            ("store", kill.written_at, was.written_at if was else None),
-            ("browser", kill.verified_at, was.verified_at if was else None),
-        ):
-            if at is not None and earlier is None:
-                took_s = (at - kill.decided_at).total_seconds()
-                self._metrics.rung_reached(spec.name, rung, took_s)
-
-    def _climb_toggles(self, run: Run) -> None:
-        """Measure the rung between: the toggle API that browsers call tells the act's value."""
-        for name, spec in self.config.guards.items():
-            seen = run.exposure
-            kill = self._states[name].kill
-            if run.purpose is not Purpose.PROOF or run.probe != spec.proof or seen is None:
-                continue
-            told = seen.value is spec.acts_to and seen.seen_at is not None
-            if kill is None or not told or self._toggled.get(name) == kill.decided_at:
-                continue
-            if kill.written_at is None or seen.seen_at is None or seen.seen_at < kill.decided_at:
-                continue
-            self._toggled[name] = kill.decided_at
-            took_s = (seen.seen_at - kill.decided_at).total_seconds()
-            self._metrics.rung_reached(name, "toggle_api", took_s)
 
     # --- read side --------------------------------------------------------------------------
 

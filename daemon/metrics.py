@@ -156,6 +156,11 @@ class Metrics:
             buckets=_KILL_BUCKETS_S,
             registry=registry,
         )
+        self.after_write_up = Gauge(
+            "tripflag_store_after_write_up",
+            "0 while caches or the application's audit did not take what follows a write.",
+            registry=registry,
+        )
         self.store_up = Gauge(
             "tripflag_store_up", "1 if the flag store answered the last poll.", registry=registry
         )

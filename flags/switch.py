@@ -101,6 +101,11 @@ class Switch:
         """Say whether both mean the same, whatever else a store keeps beside the gates."""
         return self._store.same(one, other)
 
+    @property
+    def after_write_problem(self) -> str | None:
+        """What the last write left undone beside the flag; the flag itself is written."""
+        return self._store.after_write_problem
+
     def last_writer(self, name: str) -> str | None:
         """Who wrote the flag last, where the store can tell."""
         return self._store.last_writer(name)

@@ -60,7 +60,7 @@ class AfterWriter:
     """Follows a store's writes as configured. Any thread may call it.
 
     A cache that cannot be told never loses the write: it is logged, `cache_problem` says so until
-    all keys are deleted, and the keys are tried again with the next write.
+    all keys are deleted, and the keys are tried again with the next write or whole read.
 
     Raises:
         FlagError: `redis_url` is none; it is never in the message.
@@ -70,6 +70,7 @@ class AfterWriter:
         self._spec = spec
         self._lock = threading.Lock()
         self._owed: set[str] = set()
+        self._again: set[str] = set()
         self.cache_problem: str | None = None
         self.event_problem: str | None = None
         self._redis: Any = None
@@ -122,18 +123,36 @@ class AfterWriter:
         if self._redis is None:
             return
         with self._lock:
-            self._owed.update(self._keys(feature))
-            try:
-                self._redis.delete(*sorted(self._owed))
-            except (RedisError, OSError) as cause:
-                self.cache_problem = (
-                    f"cannot delete the cached {feature!r} in Redis: {_first_line(cause)}. Users "
-                    "may see the old value until it expires there"
-                )
+            keys = self._keys(feature)
+            self._owed.update(keys)
+            # Once more at the next poll: an application that read the database before our commit
+            # may fill its cache with the old value after this.
+            if self._delete(feature):
+                self._again.update(keys)
+
+    def catch_up(self) -> None:
+        """Delete what is still owed, and once more what was deleted after the last writes."""
+        with self._lock:
+            if self._redis is not None and (self._owed or self._again):
+                self._owed |= self._again
+                self._again.clear()
+                self._delete("*")
+
+    def _delete(self, feature: str) -> bool:
+        """Delete what is owed; False where Redis did not."""
+        try:
+            self._redis.delete(*sorted(self._owed))
+        except (RedisError, OSError) as cause:
+            if self.cache_problem is None:
                 _log.warning("flag_cache_not_forgotten", flag=feature, cause=_first_line(cause))
-            else:
-                self._owed.clear()
-                self.cache_problem = None
+            self.cache_problem = (
+                f"cannot delete the cached {feature!r} in Redis: {_first_line(cause)}. Users "
+                "may see the old value until it expires there"
+            )
+            return False
+        self._owed.clear()
+        self.cache_problem = None
+        return True
 
     def last_writer(self, connection: Connection, feature: str) -> str | None:
         """Return the user of the newest audit row, where there is one."""

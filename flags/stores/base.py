@@ -73,6 +73,11 @@ class FlagStore(AbstractFeatureFlagStore):  # type: ignore[misc]  # flipper-clie
         """Gates with one actor more or less."""
         return edited_actor(before, actor, present=present)
 
+    @property
+    def after_write_problem(self) -> str | None:
+        """What the last write left undone beside the flag, such as a cache that was away."""
+        return None
+
     def last_writer(self, feature_name: str) -> str | None:
         """Who wrote the flag last, where the store can tell."""
         return None

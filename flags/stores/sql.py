@@ -92,6 +92,11 @@ class SqlFlagStore(FlagStore):
         """Why the last change is not in the application's audit table; None: nothing is missing."""
         return self._after.event_problem
 
+    @property
+    def after_write_problem(self) -> str | None:
+        """Whatever the application was not told of our last write."""
+        return self.cache_problem or self.event_problem
+
     def create_tables(self) -> None:
         """Create Flipper's two tables where they are absent; for an embedded target only."""
         with self._begin("create tables for", "flipper") as connection:
@@ -129,7 +134,8 @@ class SqlFlagStore(FlagStore):
             return self._after.last_writer(connection, feature_name)
 
     def flags(self) -> tuple[Flag, ...]:
-        """Read every flag with its gates, sorted by name."""
+        """Read every flag with its gates, sorted by name; tell caches what they still miss."""
+        self._after.catch_up()
         with self._begin("read", "*") as connection:
             names = connection.scalars(select(_FEATURES.c.key).order_by(_FEATURES.c.key)).all()
             rows: dict[str, list[tuple[str, str]]] = {name: [] for name in names}

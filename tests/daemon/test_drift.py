@@ -18,7 +18,7 @@ from daemon.guard.messages import OperatorAsked
 from daemon.history import audit, pending_flips
 from daemon.journal import Journal
 from daemon.metrics import Metrics
-from flags.model import Gates, StoreUnavailable
+from flags.model import Flag, Gates, StoreUnavailable
 from flags.stores.base import DISABLED, ENABLED
 from flags.stores.open import open_store
 from flags.switch import Switch
@@ -158,3 +158,22 @@ def test_a_poll_while_an_operators_flip_is_owed_adopts_nothing(
     (row,) = audit(desk.journal)
     assert (row.actor, row.action) == ("ann", "flip")
     assert desk.phase is Phase.HUMAN_OFF
+
+
+def test_a_read_from_before_our_own_write_is_compared_with_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.engine.poll_flags()
+    real = desk.store.flags
+
+    def read_then_kill() -> tuple[Flag, ...]:
+        monkeypatch.undo()
+        found = real()
+        desk.trip()
+        return found
+
+    monkeypatch.setattr(desk.store, "flags", read_then_kill)
+    desk.engine.poll_flags()
+    assert [row.action for row in audit(desk.journal)] == ["flip"]
+    assert desk.phase is Phase.KILLED_UNVERIFIED
+    assert not desk.engine.mirror.reading.flags[FLAG].exposing

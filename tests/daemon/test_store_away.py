@@ -13,7 +13,7 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
-from config.schema import RedisStore, SqlStore, StoreSpec
+from config.schema import AfterWrite, RedisStore, SqlStore, StoreSpec
 from daemon.engine import Engine
 from daemon.guard import Phase
 from daemon.guard.messages import OperatorAsked
@@ -149,3 +149,23 @@ def test_redis_killed_in_the_middle_of_a_flip_loses_nothing(
 
         killed_in_the_middle(stage, waits)
         other.close()
+
+
+def test_a_cache_that_missed_a_kill_is_shown_until_it_was_told(
+    tmp_path: Path, redis_server: Redis, redis_url: str
+) -> None:
+    after = AfterWrite(redis_url=redis_url)
+    spec = SqlStore(url=f"sqlite:///{tmp_path}/flags.sqlite", after_write=after)
+    with stage_on(tmp_path, spec, redis_server) as stage:
+
+        def shown() -> float | None:
+            stage.engine.poll_flags()
+            return stage.metrics.registry.get_sample_value("tripflag_store_after_write_up")
+
+        assert shown() == 1
+        with redis_server.away():
+            stage.trip()
+            until("the flip lands", lambda: flips(stage.journal))
+            assert not stage.exposing()
+            assert shown() == 0
+        assert shown() == 1

@@ -123,6 +123,39 @@ def test_a_redis_that_is_away_loses_no_write_and_is_told_all_with_the_next_one(
     assert keys(redis_url) == {f"flipper/v1/feature/{FLAG}"}, "nothing is owed any more"
 
 
+def test_a_redis_that_came_back_is_told_at_the_next_poll(
+    opened: Open, redis_url: str, redis_server: Redis
+) -> None:
+    store = opened(redis_url=redis_url)
+    store.set(FLAG, False)
+    cached = f"flipper/v1/feature/{FLAG}"
+    fill(redis_url, cached)
+    with redis_server.away():
+        is_written_despite(store)
+        assert store.after_write_problem is not None
+        with capture_logs() as logs:
+            store.flags()
+        assert logs == [], "said once"
+    assert keys(redis_url) == {cached}
+    store.flags()
+    assert keys(redis_url) == set()
+    assert store.after_write_problem is None
+
+
+def test_a_cache_filled_from_before_our_commit_is_forgotten_at_the_next_poll(
+    opened: Open, redis_url: str
+) -> None:
+    store = opened(redis_url=redis_url)
+    store.set(FLAG, False)
+    cached = f"flipper/v1/feature/{FLAG}"
+    fill(redis_url, cached)
+    store.flags()
+    assert keys(redis_url) == set()
+    fill(redis_url, cached)
+    store.flags()
+    assert keys(redis_url) == {cached}, "once more, not for ever"
+
+
 def test_a_redis_that_is_frozen_delays_a_write_by_its_own_short_timeout(
     opened: Open, redis_url: str, redis_server: Redis
 ) -> None:
