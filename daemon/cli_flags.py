@@ -283,7 +283,8 @@ def _show(flag: dict[str, Any], as_json: bool) -> None:
         _print_json(flag)
         return
     guard = f", guarded by {flag['guarded_by']}" if flag["guarded_by"] else ""
-    out.print(f"{flag['name']}: {_state(flag)} ({_gates(flag)}){guard}", highlight=False)
+    text = f"{flag['name']}: {_state(flag)} ({_gates(flag)}){guard}"
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _print_json(document: object) -> None:
