@@ -47,7 +47,13 @@ def _close() -> None:
         hard = threading.Timer(CLOSE_S, kill_tree, (os.getpid(),))
         hard.daemon = True
         hard.start()
-        _runner.close()
+        try:
+            _runner.close()
+        finally:
+            hard.cancel()
+            # Killing the driver ends the call above: were we to leave before the rest is killed
+            # too, a frozen browser's children would stay, and no longer be below anybody.
+            hard.join()
 
 
 def _leave(*_: object) -> None:
