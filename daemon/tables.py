@@ -151,6 +151,40 @@ AUDIT = Table(
     Index("audit_by_flag", "flag", "id"),
 )
 
+#: Named circuits; `doc` is a `daemon.circuit.CircuitState`.
+CIRCUITS = Table(
+    "circuits",
+    metadata,
+    Column("circuit", String(64), primary_key=True),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+
+#: One row for each drill; `doc` is its report.
+DRILLS = Table(
+    "drills",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("guard", String(64), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("took_s", Float, nullable=False),
+    Column("good", Boolean, nullable=False),
+    Column("detection_s", Float),
+    Column("doc", Text, nullable=False),
+    Index("drills_by_guard", "guard", "started_at"),
+)
+
+#: Accessibility violations of a probe's page that somebody accepted; what is not here is new.
+BASELINES = Table(
+    "baselines",
+    metadata,
+    Column("probe", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+
 #: The gates that we last wrote or adopted: what differs from them was written by someone else.
 KNOWN_FLAGS = Table(
     "known_flags",

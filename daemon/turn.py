@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from daemon.guard import Decision, Evidence, GuardState
 from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, RunProbe
 from daemon.tables import (
     AUDIT,
+    BASELINES,
+    CIRCUITS,
     DECISIONS,
     EVIDENCE,
     FLIPS,
@@ -217,6 +220,35 @@ class Turn:
         """Return why a flip was given up: somebody wrote the flag first. None: it was not."""
         gave_up = (DECISIONS.c.id == decision) & (DECISIONS.c.state == "superseded")
         return self._db.scalar(select(DECISIONS.c.error).where(gave_up))
+
+    # --- circuits and baselines -------------------------------------------------------------
+
+    def circuit(self, name: str) -> str | None:
+        """Return a circuit's last committed state as JSON, None for one that never moved."""
+        return self._db.scalar(select(CIRCUITS.c.doc).where(CIRCUITS.c.circuit == name))
+
+    def save_circuit(self, name: str, doc: str, now: datetime) -> None:
+        """Keep a circuit's state."""
+        changed = self._db.execute(
+            update(CIRCUITS).where(CIRCUITS.c.circuit == name).values(updated_at=now, doc=doc)
+        )
+        if changed.rowcount == 0:
+            self._db.execute(insert(CIRCUITS).values(circuit=name, updated_at=now, doc=doc))
+
+    def baselines(self, probes: Sequence[str]) -> dict[str, frozenset[tuple[str, str]]]:
+        """Return the accepted violations of each probe that has a baseline: (rule, target)."""
+        rows = self._db.execute(select(BASELINES).where(BASELINES.c.probe.in_(probes))).all()
+        return {row.probe: frozenset(map(tuple, json.loads(row.doc))) for row in rows}
+
+    def accept_violations(
+        self, probe: str, known: Iterable[tuple[str, str]], by: str, reason: str, now: datetime
+    ) -> None:
+        """Make these (rule, target) the probe's baseline, in the place of the one before."""
+        self._db.execute(delete(BASELINES).where(BASELINES.c.probe == probe))
+        doc = json.dumps(sorted(known))
+        self._db.execute(
+            insert(BASELINES).values(probe=probe, at=now, by=by, reason=reason, doc=doc)
+        )
 
     # --- audit ------------------------------------------------------------------------------
 

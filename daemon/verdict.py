@@ -41,7 +41,8 @@ class Verdict:
     """What the rules conclude when one run has come in; `run_*` describe that run.
 
     `exposed`: that run's page was told the flag value under which users meet the flagged thing;
-    None where the page got no readable answer.
+    None where the page got no readable answer. `attributable`: the run speaks of the flagged thing
+    alone, page or not, as a query that its rule calls so does.
     """
 
     judgement: Judgement
@@ -53,6 +54,9 @@ class Verdict:
     run_reason: str
     exposed: bool | None
     findings: tuple[Finding, ...] = ()
+    run_location: str = ""
+    run_hard: bool = False
+    attributable: bool = False
     kind: Literal["verdict"] = "verdict"
 
     @property

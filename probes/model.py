@@ -32,14 +32,39 @@ class Outcome(StrEnum):
         return self in (Outcome.PASSED, Outcome.DEGRADED, Outcome.FAILED)
 
 
+class FailureClass(StrEnum):
+    """What stood in the way of a run that did not pass, as far as it could be told apart."""
+
+    PROMISE = "promise"
+    DNS = "dns"
+    TLS = "tls"
+    REFUSED = "refused"
+    RESET = "reset"
+    NO_FIRST_BYTE = "no_first_byte"
+    STALLED = "stalled"
+    NETWORK = "network"
+    UPLINK = "uplink"
+    RENDERER = "renderer"
+    BROWSER = "browser"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER = "worker"
+    JOURNEY = "journey"
+    NO_EXPOSURE = "no_exposure"
+    BUSINESS = "business"
+
+
 class Purpose(StrEnum):
-    """Why a run was asked for. Controls and proofs never count as evidence against the widget."""
+    """Why a run was asked for.
+
+    Controls, proofs and drills never count as evidence against the widget.
+    """
 
     SCHEDULED = "scheduled"
     CONFIRM = "confirm"
     CONTROL = "control"
     PROOF = "proof"
     MANUAL = "manual"
+    DRILL = "drill"
 
     @property
     def counts(self) -> bool:
@@ -92,6 +117,20 @@ class Vitals:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """One element that breaks one of axe's rules; `impact` is minor, moderate, serious, critical.
+
+    `target` is axe's selector of the element: with `rule` it tells a known violation from a new
+    one.
+    """
+
+    rule: str
+    impact: str
+    target: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FailedRequest:
     """A request that got no answer (`status` None) or one of 400 and above."""
 
@@ -124,6 +163,11 @@ class Run:
 
     `reason` says in one sentence why the outcome is not `passed`. All text from the target is
     bounded here and escaped where it is shown.
+
+    `hard`: a failure that leaves little doubt: the flagged thing is missing, or shows an error that
+    a 5xx stands behind. `failure`: what kind of thing went wrong. `value`: what a probe of one
+    number measured. `violations`: what axe found; None where it did not look. `pair`: shared by a
+    run and its control that were walked one after the other in one worker.
     """
 
     id: str
@@ -142,6 +186,11 @@ class Run:
     toggles: ToggleResponse | None = None
     artifacts: tuple[Artifact, ...] = ()
     browser: str = ""
+    hard: bool = False
+    failure: FailureClass | None = None
+    value: float | None = None
+    violations: tuple[Violation, ...] | None = None
+    pair: str = ""
 
     def __post_init__(self) -> None:
         if self.started_at.tzinfo is None:
@@ -166,6 +215,7 @@ class Run:
         try:
             raw: dict[str, Any] = json.loads(text)
             exposure, vitals, toggles = raw["exposure"], raw["vitals"], raw["toggles"]
+            failure, violations = raw.get("failure"), raw.get("violations")
             return cls(
                 **{
                     **raw,
@@ -183,6 +233,10 @@ class Run:
                     "failed_requests": tuple(FailedRequest(**f) for f in raw["failed_requests"]),
                     "toggles": toggles and ToggleResponse(**toggles),
                     "artifacts": tuple(Artifact(**a) for a in raw["artifacts"]),
+                    "failure": None if failure is None else FailureClass(failure),
+                    "violations": None
+                    if violations is None
+                    else tuple(Violation(**v) for v in violations),
                 }
             )
         except (KeyError, TypeError, AttributeError) as cause:

@@ -16,10 +16,15 @@ Rows = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class FlipApplied:
-    """A flip of this guard's was written and read back equal."""
+    """A flip of this guard's was written and read back equal.
+
+    `fallback`: of its fallback flag. `step`: of a ramp; None for the act and for a restore.
+    """
 
     to: bool
     restore: bool
+    fallback: bool = False
+    step: int | None = None
     kind: Literal["flip_applied"] = "flip_applied"
 
 
@@ -31,6 +36,8 @@ class FlipFailed:
     restore: bool
     error: str
     attempts: int
+    fallback: bool = False
+    step: int | None = None
     kind: Literal["flip_failed"] = "flip_failed"
 
 
@@ -61,26 +68,59 @@ class OperatorAsked:
     kind: Literal["operator"] = "operator"
 
 
-Evidence = Verdict | ControlRan | ProofRan | FlipApplied | FlipFailed | FlagSeen | OperatorAsked
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Nothing happened, and it is time for what was due."""
+
+    kind: Literal["time_passed"] = "time_passed"
+
+
+Evidence = (
+    Verdict
+    | ControlRan
+    | ProofRan
+    | FlipApplied
+    | FlipFailed
+    | FlagSeen
+    | OperatorAsked
+    | TimePassed
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RunProbe:
-    """Run a probe now, or at `not_before`. Perishable: a late one is dropped."""
+    """Run a probe now, or at `not_before`. Perishable: a late one is dropped.
+
+    `control`: a probe walked in the same worker, seconds apart; `control_first` says in which
+    order. `fresh`: in a browser that was just started.
+    """
 
     probe: str
     purpose: Purpose
     trace: bool = False
     not_before: datetime | None = None
+    control: str = ""
+    control_first: bool = False
+    fresh: bool = False
     kind: Literal["run_probe"] = "run_probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some of the users: one actor, and a percentage of all actors."""
+
+    actor: str
+    percentage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
     """Write the flag. `restore` replays the snapshot taken by this guard's last trip.
 
-    `gates`: write exactly these rows, in place of fully on or off. `expected`: refuse where the
-    flag has other rows than these, because someone was there first.
+    `gates`: write exactly these rows, in place of fully on or off. `share`: in place of them, on
+    for some users only, as step `step` of a ramp. `expected`: refuse where the flag has other rows
+    than these, because someone was there first. `fallback`: the guard's fallback flag, not the one
+    that it acts on. `again`: a trip in the middle of a ramp, whose snapshot is that of the first.
     """
 
     flag: str
@@ -91,7 +131,21 @@ class Flip:
     gates: Rows | None = None
     expected: Rows | None = None
     request_id: str = ""
+    fallback: bool = False
+    share: Share | None = None
+    step: int | None = None
+    again: bool = False
     kind: Literal["flip"] = "flip"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchCircuit:
+    """Open a circuit and keep it so; or let go of it, so that its own probe judges it again."""
+
+    circuit: str
+    open: bool
+    reason: str
+    kind: Literal["switch_circuit"] = "switch_circuit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +171,16 @@ class Note:
     kind: Literal["note"] = "note"
 
 
-Decision = RunProbe | Flip | OpenIncident | CloseIncident | Note
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Wake a person: what happened needs one. A line of the timeline too."""
+
+    text: str
+    severity: int = 1
+    kind: Literal["page"] = "page"
+
+
+Decision = RunProbe | Flip | SwitchCircuit | OpenIncident | CloseIncident | Note | Page
 
 
 class GuardRefuses(Exception):

@@ -32,10 +32,20 @@ class Phase(StrEnum):
     KILLED_UNVERIFIED = "killed_unverified"
     KILLED = "killed"
     KILL_FAILED = "kill_failed"
+    PROBATION = "probation"
     HUMAN_OFF = "human_off"
     HUMAN_ON = "human_on"
     HELD = "held"
     LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """How many runs at one location confirmed the breach, and how many of them were hard."""
+
+    location: str
+    runs: int = 0
+    hard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,8 @@ class Suspicion:
 
     `first_failed_at`: start of the first run that spoke against the widget.
 
-    `failures` counts breaching runs since it began; `confirmations` only those of them whose page
-    was told the exposing flag value, and that began after a control passed again if one did not.
+    `failures` counts breaching runs since it began; `confirmed` only those of them whose page was
+    told the exposing flag value, and that began after a control passed again if one did not.
     `breached`: the rules are still at their limit.
     """
 
@@ -55,7 +65,7 @@ class Suspicion:
     reason: str
     severity: int
     failures: int = 0
-    confirmations: int = 0
+    confirmed: tuple[Confirmed, ...] = ()
     passes: int = 0
     breached: bool = True
     confirm_since: datetime | None = None
@@ -83,6 +93,31 @@ class Kill:
     failure: str = ""
     proof_due: datetime | None = None
     resetting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """The fallback was fired: decided, then its flag written; a circuit needs no writing."""
+
+    since: datetime
+    reason: str
+    written_at: datetime | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probation:
+    """Exposure on its way back: `step` 0 is the probe's own actor, the others the percentages.
+
+    `since`: when the step's flip was written; None while it is not. `passes`: exposed runs that
+    passed since then. `suspect_since`: start of an exposed run that failed and is not explained.
+    """
+
+    step: int
+    since: datetime | None = None
+    passes: int = 0
+    suspect_since: datetime | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +152,21 @@ class GuardState:
 
     `counts_since`: runs that started before it say nothing about today's flag. `flag_value`: last
     value known to be in the store. `seen`: latest run ids, so that a run told twice counts once.
+    `judged_at`: start of the latest run that judged. `failing`: exposed runs in a row that failed.
+    `pairs`: how often run and control were walked together, which tells whose turn it is to go
+    first.
     """
 
     updated_at: datetime | None = None
     counts_since: datetime | None = None
     seen: tuple[str, ...] = ()
     invalid_streak: int = 0
+    judged_at: datetime | None = None
+    failing: int = 0
+    pairs: int = 0
     suspicion: Suspicion | None = None
+    fallback: Fired | None = None
+    probation: Probation | None = None
     kill: Kill | None = None
     kills: tuple[datetime, ...] = ()
     failed_kills: tuple[datetime, ...] = ()
