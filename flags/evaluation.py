@@ -15,7 +15,7 @@ from flags.gates import (
     META,
     PERCENTAGE_OF_ACTORS,
     PERCENTAGE_OF_TIME,
-    in_percentage,
+    Share,
     percentage,
 )
 from flags.model import Flag, FlagState
@@ -43,36 +43,65 @@ class Evaluation:
 
 OFF = Evaluation(value=False, reason=Reason.DISABLED)
 ON = Evaluation(value=True, reason=Reason.STATIC)
+_NAMED = Evaluation(value=True, reason=Reason.TARGETING_MATCH)
+_NOT_NAMED = Evaluation(value=False, reason=Reason.TARGETING_MATCH)
+_INSIDE = Evaluation(value=True, reason=Reason.SPLIT)
+_OUTSIDE = Evaluation(value=False, reason=Reason.SPLIT)
 
 
-def evaluate(flag: Flag, actor: str | None, context: Mapping[str, object]) -> Evaluation:
-    """Evaluate a flag without reading a store.
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """A flag with its gates read once, to be asked by many.
 
-    Pure but for a flipper-client ramp, which reads the clock as the library does. Never raises for
-    what stands in the context or in the flag: what the library would raise at, is closed.
-
-    Args:
-        flag: its gates as a store gave them.
-        actor: Ruby's flipper id; None closes actor and percentage gates.
-        context: the keyword arguments that an application would give flipper-client's
-            `is_enabled`, as they are: the library bypasses its bucketer when any of them comes
-            with a flag that has conditions, and hashes all of them where it has no whitelist.
+    Attributes:
+        others: what it is for whoever the rest does not open it.
+        actors: for whom it is open by name.
+        share: for whom it is open by hash; None: for nobody.
+        meta: a flipper-client item, which decides alone.
     """
-    if flag.state is FlagState.OFF:
-        return OFF
-    if metas := flag.gates.values(META):
-        return _client_item(metas[0], context)
-    if flag.state is FlagState.ON:
-        return ON
-    if actor is not None and actor in flag.gates.values(ACTORS):
-        return Evaluation(value=True, reason=Reason.TARGETING_MATCH)
-    gates = flag.gates
-    share = percentage(gates, PERCENTAGE_OF_ACTORS)
-    if share <= 0 and percentage(gates, PERCENTAGE_OF_TIME) <= 0:
-        return Evaluation(value=False, reason=Reason.TARGETING_MATCH)
-    # What is left of `gates.is_open` for a conditional flag; asking it would sum up all gates anew.
-    value = actor is not None and in_percentage(flag.name, actor, share)
-    return Evaluation(value, Reason.SPLIT)
+
+    others: Evaluation
+    actors: frozenset[str] = frozenset()
+    share: Share | None = None
+    meta: str | None = None
+
+    @classmethod
+    def of(cls, flag: Flag) -> Evaluator:
+        """Read a flag's gates; never raises, whatever stands in them."""
+        if flag.state is FlagState.OFF:
+            return cls(OFF)
+        if metas := flag.gates.values(META):
+            return cls(_OUTSIDE, meta=metas[0])
+        if flag.state is FlagState.ON:
+            return cls(ON)
+        percent = percentage(flag.gates, PERCENTAGE_OF_ACTORS)
+        by_name_only = percent <= 0 and percentage(flag.gates, PERCENTAGE_OF_TIME) <= 0
+        return cls(
+            _NOT_NAMED if by_name_only else _OUTSIDE,
+            frozenset(flag.gates.values(ACTORS)),
+            Share.of(flag.name, percent) if percent > 0 else None,
+        )
+
+    def evaluate(self, actor: str | None, context: Mapping[str, object]) -> Evaluation:
+        """Evaluate the flag for one actor without reading a store: `gates.is_open`, and why.
+
+        Pure but for a flipper-client ramp, which reads the clock as the library does. Never raises
+        for what stands in the context: what the library would raise at, is closed.
+
+        Args:
+            actor: Ruby's flipper id; None closes actor and percentage gates.
+            context: the keyword arguments that an application would give flipper-client's
+                `is_enabled`, as they are: the library bypasses its bucketer when any of them comes
+                with a flag that has conditions, and hashes all of them where it has no whitelist.
+        """
+        if self.meta is not None:
+            return _client_item(self.meta, context)
+        if actor is not None:
+            if actor in self.actors:
+                return _NAMED
+            if self.share is not None and self.share.has(actor):
+                return _INSIDE
+        return self.others
 
 
 def _client_item(raw: str, context: Mapping[str, object]) -> Evaluation:

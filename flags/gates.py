@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from dataclasses import dataclass
 
 from flags.model import Flag, FlagState, Gates
 
@@ -71,9 +72,22 @@ def flag_of(name: str, gates: Gates) -> Flag:
     return Flag(name, state(gates), gates)
 
 
-def in_percentage(name: str, actor: str, percent: float) -> bool:
-    """Say whether an actor falls into a percentage of actors, as Ruby's CRC32 has it."""
-    return zlib.crc32(f"{name}{actor}".encode()) % (100 * _SCALE) < percent * _SCALE
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A percentage of one flag's actors, as Ruby's CRC32 has it, with the name hashed already."""
+
+    name_crc: int
+    below: float
+
+    @classmethod
+    def of(cls, name: str, percent: float) -> Share:
+        """Hash the name, once for all actors."""
+        # One name that is no text must not stop the reading of all others.
+        return cls(zlib.crc32(name.encode(errors="surrogatepass")), percent * _SCALE)
+
+    def has(self, actor: str) -> bool:
+        """Say whether an actor falls into it."""
+        return zlib.crc32(actor.encode(), self.name_crc) % (100 * _SCALE) < self.below
 
 
 def is_open(name: str, gates: Gates, actor: str | None) -> bool:
@@ -86,9 +100,8 @@ def is_open(name: str, gates: Gates, actor: str | None) -> bool:
         return True
     if actor is None:
         return False
-    return actor in gates.values(ACTORS) or in_percentage(
-        name, actor, percentage(gates, PERCENTAGE_OF_ACTORS)
-    )
+    percent = percentage(gates, PERCENTAGE_OF_ACTORS)
+    return actor in gates.values(ACTORS) or Share.of(name, percent).has(actor)
 
 
 def edited_percentage(gates: Gates, key: str, percent: float) -> Gates:

@@ -10,7 +10,11 @@ from datetime import datetime
 from threading import Condition
 from types import MappingProxyType
 
-from flags.model import Flag
+from flags.evaluation import Evaluator
+from flags.gates import flag_of
+from flags.model import Flag, Gates
+
+_ON = Gates.of(("boolean", "true"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class Reading:
 
     Attributes:
         flags: by name, in the order of their names.
+        evaluators: of the same flags, in the same order.
         etag: of names and gates; equal ones mean equal flags.
         version: rises by one whenever `etag` changes, and never falls.
         read_at: when the last whole read began; None: there was none yet, and `flags` holds no
@@ -33,6 +38,7 @@ class Reading:
     read_at: datetime | None = None
     problem: str | None = None
     lost_at: datetime | None = None
+    evaluators: Mapping[str, Evaluator] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def stale(self) -> bool:
@@ -45,6 +51,9 @@ class Mirror:
 
     def __init__(self) -> None:
         self._reading = Reading()
+        self._read: Mapping[str, Flag] = {}
+        #: Values beside the store's flags, which no store holds.
+        self._beside: dict[str, Flag] = {}
         self._ours: dict[str, tuple[Flag, datetime]] = {}
         self._changed = Condition()
         self._closed = False
@@ -88,8 +97,22 @@ class Mirror:
         """
         with self._changed:
             self._ours[flag.name] = (flag, at)
-            found = {**self._reading.flags, flag.name: flag}
-            self._serve(found.values(), self._reading)
+            self._serve((*self._read.values(), flag), self._reading)
+
+    def show(self, name: str, on: bool) -> None:
+        """Serve a value of ours beside the store's flags, whether the store is there or not."""
+        with self._changed:
+            flag = flag_of(name, _ON if on else Gates())
+            if self._beside.get(name) == flag:
+                return
+            self._beside[name] = flag
+            self._serve(self._read.values(), self._reading)
+
+    def forget(self, name: str) -> None:
+        """Serve a value of ours no longer; a flag of the store with its name is seen again."""
+        with self._changed:
+            self._beside.pop(name, None)
+            self._serve(self._read.values(), self._reading)
 
     def lost(self, problem: str, at: datetime) -> None:
         """Say from now on that the flags may be stale; they stay as they were last read.
@@ -118,15 +141,29 @@ class Mirror:
 
     def _serve(self, flags: Iterable[Flag], reading: Reading) -> None:
         """Swap the reading; the caller holds the lock."""
-        ordered = {flag.name: flag for flag in sorted(flags, key=lambda flag: flag.name)}
+        self._read = {flag.name: flag for flag in flags}
+        # Ours win: what a circuit says must not depend on what somebody named a flag.
+        found = {**self._read, **self._beside}
+        ordered = {name: found[name] for name in sorted(found)}
         etag = _etag(ordered.values())
         changed = etag != reading.etag
-        version = reading.version + changed
         self._reading = replace(
-            reading, flags=MappingProxyType(ordered), etag=etag, version=version
+            reading,
+            flags=MappingProxyType(ordered),
+            etag=etag,
+            version=reading.version + changed,
+            evaluators=MappingProxyType(
+                {name: _evaluator(flag, reading) for name, flag in ordered.items()}
+            ),
         )
         if changed:
             self._changed.notify_all()
+
+
+def _evaluator(flag: Flag, last: Reading) -> Evaluator:
+    """Take the last reading's where the flag is the same: most are, at every poll."""
+    same = last.flags.get(flag.name) == flag
+    return last.evaluators[flag.name] if same else Evaluator.of(flag)
 
 
 def _etag(flags: Iterable[Flag]) -> str:

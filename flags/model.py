@@ -99,14 +99,15 @@ class UnknownFlag(FlagError):
 
 
 class StoreUnavailable(FlagError):
-    """The store did not answer in time, or refused; the write may or may not have happened."""
+    """The store did not answer in time, or refused; a write may or may not have happened."""
 
     def __init__(self, operation: str, flag: str, cause: BaseException) -> None:
         # The driver's text can hold the connection URL, hence only its kind and first line.
         detail = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
         super().__init__(
             f"cannot {operation} {flag!r}: {type(cause).__name__}: {detail}. "
-            "Check that the flag store is up and reachable; the decision stays pending"
+            "Check that the flag store is up and reachable; a flip that was decided is tried until "
+            "it is written"
         )
 
 

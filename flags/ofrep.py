@@ -17,9 +17,8 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from flags.evaluation import evaluate
+from flags.evaluation import Evaluation, Evaluator
 from flags.mirror import Mirror, Reading
-from flags.model import Flag
 from flags.streams import RETRY_MS, Stream
 
 BODY_LIMIT = 16 * 1024
@@ -81,10 +80,10 @@ def ofrep_blueprint(
         reading = mirror.reading
         try:
             actor, context = _asked()
-            answer = _evaluated(reading, _find(reading, key), actor, context)
+            found = _find(reading, key).evaluate(actor, context)
         except _Refused as refused:
             return refused.answer(key)
-        return Response(answer, content_type=JSON_TYPE)
+        return Response(_answer(key, found, _metadata(reading)), content_type=JSON_TYPE)
 
     @blueprint.post("/ofrep/v1/evaluate/flags")
     def evaluate_flags() -> Response:
@@ -95,13 +94,16 @@ def ofrep_blueprint(
                 _not_read()
         except _Refused as refused:
             return refused.answer()
-        flags = reading.flags.values()
-        answers = [_evaluated(reading, flag, actor, context) for flag in flags]
+        metadata = _metadata(reading)
+        answers = [
+            _answer(key, evaluator.evaluate(actor, context), metadata)
+            for key, evaluator in reading.evaluators.items()
+        ]
         # Announced also while every place is taken: a client that is refused there comes back here
         # again and again, but one that hears of no stream never asks again at all.
         uri = json.dumps(request.script_root + EVENTS_PATH)
         body = (
-            f'{{"flags":[{",".join(answers)}],"metadata":{_metadata(reading)},'
+            f'{{"flags":[{",".join(answers)}],"metadata":{metadata},'
             f'"eventStreams":[{{"type":"sse","endpoint":{{"requestUri":{uri}}}}}]}}'
         )
         # Of the answer, not of the flags: another actor, and an outage, make another answer.
@@ -171,14 +173,12 @@ def open_to(blueprint: Blueprint, mirror: Mirror, origins: tuple[str, ...]) -> N
 
 def _asked() -> tuple[str | None, Mapping[str, Any]]:
     """Return actor and context of the request; the context is without `targetingKey`."""
-    length = request.content_length
-    if length is None:
-        request.max_content_length = BODY_LIMIT  # read through a slower stream, so only here
-    elif length > BODY_LIMIT:
-        raise _Refused(413, "GENERAL", f"the body is over {BODY_LIMIT} bytes")
     try:
-        raw = _DECODER.decode(request.get_data(cache=False).decode())
-    except RequestEntityTooLarge:
+        sent = request.stream.read(BODY_LIMIT + 1)
+        if len(sent) > BODY_LIMIT:
+            raise RequestEntityTooLarge
+        raw = _DECODER.decode(sent.decode())
+    except RequestEntityTooLarge:  # also from the app, by its own limit
         raise _Refused(413, "GENERAL", f"the body is over {BODY_LIMIT} bytes") from None
     except (ValueError, RecursionError) as cause:
         # A decoding error's text repeats what was sent.
@@ -226,9 +226,9 @@ def _check_depth(context: Mapping[str, Any]) -> None:
 # --- what is answered -----------------------------------------------------------------------
 
 
-def _find(reading: Reading, key: str) -> Flag:
-    if (flag := reading.flags.get(key)) is not None:
-        return flag
+def _find(reading: Reading, key: str) -> Evaluator:
+    if (found := reading.evaluators.get(key)) is not None:
+        return found
     if reading.read_at is None:
         _not_read()
     raise _Refused(404, "FLAG_NOT_FOUND", "the flag store has no flag of that name")
@@ -240,15 +240,14 @@ def _not_read() -> NoReturn:
     raise _Refused(500, "GENERAL", "the flag store was not read yet: ask again")
 
 
-def _evaluated(reading: Reading, flag: Flag, actor: str | None, context: Mapping[str, Any]) -> str:
+def _answer(key: str, found: Evaluation, metadata: str) -> str:
     """Return one flag's answer; a client without `variant` or a known `reason` takes its default,
     and a kill would be lost.
     """
-    found = evaluate(flag, actor, context)
     value, variant = ("true", "on") if found.value else ("false", "off")
     return (
-        f'{{"key":{json.dumps(flag.name)},"value":{value},"reason":"{found.reason.value}",'
-        f'"variant":"{variant}","metadata":{_metadata(reading)}}}'
+        f'{{"key":{json.dumps(key)},"value":{value},"reason":"{found.reason}",'
+        f'"variant":"{variant}","metadata":{metadata}}}'
     )
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from flask import Blueprint, Response, request
 
-from flags.evaluation import evaluate
 from flags.mirror import Mirror, Reading
 from flags.ofrep import JSON_TYPE, open_to
 
@@ -67,17 +66,18 @@ def underscore(name: str) -> str:
 
 
 def _all(reading: Reading, actor: str | None) -> Iterable[tuple[str, bool]]:
-    for flag in reading.flags.values():
-        value = evaluate(flag, actor, {}).value
-        yield camelize(flag.name), value
-        yield flag.name, value
+    for name, evaluator in reading.evaluators.items():
+        value = evaluator.evaluate(actor, {}).value
+        yield camelize(name), value
+        yield name, value
 
 
 def _named(reading: Reading, names: Iterable[str], actor: str | None) -> Iterable[tuple[str, bool]]:
+    known = reading.evaluators
     for name in names:
         # The exact name first: not every store's flags are in snake case, as VA.gov's are.
-        flag = reading.flags.get(name) or reading.flags.get(underscore(name))
-        yield name, flag is not None and evaluate(flag, actor, {}).value
+        found = known.get(name) or known.get(underscore(name))
+        yield name, found is not None and found.evaluate(actor, {}).value
 
 
 def _error(status: int, title: str, detail: str) -> Response:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flags.evaluation import Evaluator
 from flags.gates import (
+    Share,
     edited_actor,
     edited_percentage,
     flag_of,
-    in_percentage,
     is_open,
     percentage,
     state,
@@ -37,28 +38,36 @@ LAST_PERCENT = ["probe-107", "probe-165", "probe-217", "probe-342", "probe-386"]
 def test_an_actor_falls_where_ruby_puts_it(actor: str, crc: int, opens_at: int) -> None:
     assert zlib.crc32(f"{FLAG}{actor}".encode()) == crc
     exact = crc % 100_000 / 1000
-    assert not in_percentage(FLAG, actor, opens_at - 1)
-    assert in_percentage(FLAG, actor, opens_at)
-    assert not in_percentage(FLAG, actor, exact), "the boundary itself is closed"
-    assert in_percentage(FLAG, actor, exact + 0.001)
+    assert not Share.of(FLAG, opens_at - 1).has(actor)
+    assert Share.of(FLAG, opens_at).has(actor)
+    assert not Share.of(FLAG, exact).has(actor), "the boundary itself is closed"
+    assert Share.of(FLAG, exact + 0.001).has(actor)
+
+
+@given(name=st.text(max_size=20), actor=st.text(max_size=20), percent=st.floats(0, 100))
+def test_a_name_that_was_hashed_before_gives_what_hashing_both_at_once_gives(
+    name: str, actor: str, percent: float
+) -> None:
+    inside = zlib.crc32(f"{name}{actor}".encode()) % 100_000 < percent * 1000
+    assert Share.of(name, percent).has(actor) is inside
 
 
 @pytest.mark.parametrize("actor", FIRST_PERCENT)
 def test_handy_actors_of_the_first_percent_are_in_at_one(actor: str) -> None:
-    assert in_percentage(FLAG, actor, 1)
-    assert not in_percentage(FLAG, actor, 0)
+    assert Share.of(FLAG, 1).has(actor)
+    assert not Share.of(FLAG, 0).has(actor)
 
 
 @pytest.mark.parametrize("actor", LAST_PERCENT)
 def test_handy_actors_of_the_last_percent_are_out_at_ninety_nine(actor: str) -> None:
-    assert not in_percentage(FLAG, actor, 99)
-    assert in_percentage(FLAG, actor, 100)
+    assert not Share.of(FLAG, 99).has(actor)
+    assert Share.of(FLAG, 100).has(actor)
 
 
 @given(actor=st.text(max_size=20), low=st.floats(0, 100), high=st.floats(0, 100))
 def test_a_rollout_that_grows_never_puts_anybody_out(actor: str, low: float, high: float) -> None:
     low, high = sorted((low, high))
-    assert in_percentage(FLAG, actor, low) <= in_percentage(FLAG, actor, high)
+    assert Share.of(FLAG, low).has(actor) <= Share.of(FLAG, high).has(actor)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +123,28 @@ def test_a_flag_is_open_for_whom_ruby_opens_it(
     rows: list[tuple[str, str]], actor: str | None, expected: bool
 ) -> None:
     assert is_open(FLAG, Gates.of(*rows), actor) is expected
+
+
+GATES = st.lists(
+    st.one_of(
+        st.tuples(st.just("boolean"), st.sampled_from(["true", "1", "false"])),
+        st.tuples(st.just("actors"), st.sampled_from(["User;1", "User;2", "é"])),
+        st.tuples(st.just("groups"), st.just("beta")),
+        st.tuples(
+            st.sampled_from(["percentage_of_actors", "percentage_of_time"]),
+            st.sampled_from(["0", "48.086", "49", "64", "100", "-1", "nan", "inf", "many"]),
+        ),
+    ),
+    max_size=4,
+).map(lambda rows: Gates.of(*rows))
+
+
+@given(gates=GATES, actor=st.sampled_from([None, "User;1", "User;2", "User;42", "é", ""]))
+def test_gates_that_were_read_once_open_a_flag_for_the_same_actors(
+    gates: Gates, actor: str | None
+) -> None:
+    evaluator = Evaluator.of(flag_of(FLAG, gates))
+    assert evaluator.evaluate(actor, {}).value is is_open(FLAG, gates, actor)
 
 
 def test_only_rubys_own_words_are_true() -> None:

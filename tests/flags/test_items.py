@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flags import items
-from flags.evaluation import Evaluation, Reason, evaluate
+from flags.evaluation import Evaluation, Evaluator, Reason
 from flags.gates import ACTORS, BOOLEAN, PERCENTAGE_OF_ACTORS, PERCENTAGE_OF_TIME, flag_of
 from flags.model import FlagError, FlagState, Gates
 
@@ -182,7 +182,7 @@ def test_a_percentage_that_conditions_would_bypass_is_refused() -> None:
 
 
 def client(raw: bytes, **context: object) -> Evaluation:
-    return evaluate(flag_of(FLAG, items.gates_of(FLAG, raw)), "User;1", context)
+    return Evaluator.of(flag_of(FLAG, items.gates_of(FLAG, raw))).evaluate("User;1", context)
 
 
 @pytest.mark.parametrize(
@@ -271,4 +271,6 @@ def test_a_bucketer_of_the_applications_own_is_closed() -> None:
 def test_rubys_gates_are_evaluated_with_their_reason(
     gates: Gates, actor: str | None, value: bool, reason: Reason
 ) -> None:
-    assert evaluate(flag_of(FLAG, gates), actor, {"ignored": 1}) == Evaluation(value, reason)
+    assert Evaluator.of(flag_of(FLAG, gates)).evaluate(actor, {"ignored": 1}) == Evaluation(
+        value, reason
+    )

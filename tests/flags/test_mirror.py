@@ -20,6 +20,7 @@ T0 = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DEADLINE_S = 10
 ON, OFF = flag_of("a", ENABLED), flag_of("a", DISABLED)
 OTHER = flag_of("b", Gates.of(("percentage_of_actors", "25")))
+OTHERS_TWIN, OFF_B = flag_of("c", OTHER.gates), flag_of("b", DISABLED)
 
 
 def at(seconds: float) -> datetime:
@@ -50,6 +51,27 @@ def test_our_own_write_is_served_at_once_and_leaves_the_other_flags(mirror: Mirr
     mirror.take_one(OFF, at(1))
     assert dict(mirror.reading.flags) == {"a": OFF, "b": OTHER}
     assert mirror.reading.read_at == at(0)
+
+
+def test_what_evaluates_a_flag_is_of_the_same_reading_as_the_flag(mirror: Mirror) -> None:
+    kept = mirror.reading.evaluators["b"]
+    mirror.take_one(OFF, at(1))
+    mirror.take((OFF, OTHER, OTHERS_TWIN), at(2))
+    reading = mirror.reading
+    assert list(reading.evaluators) == list(reading.flags) == ["a", "b", "c"]
+    assert reading.evaluators["b"] is kept, "read once for many polls"
+    mirror.take((ON, OFF_B), at(3))
+    found = mirror.reading.evaluators
+    assert {name: each.evaluate("x", {}).value for name, each in found.items()} == {
+        "a": True,
+        "b": False,
+    }
+
+
+def test_a_name_that_is_no_text_does_not_keep_the_others_from_being_read(mirror: Mirror) -> None:
+    mirror.take((flag_of("\ud800", OTHER.gates), ON), at(1))
+    assert mirror.reading.evaluators["a"].evaluate(None, {}).value
+    assert not mirror.reading.evaluators["\ud800"].evaluate(None, {}).value
 
 
 def test_a_poll_that_began_before_our_write_does_not_bring_the_old_value_back(

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from flags.evaluation import Evaluator
 from flags.gates import (
     EXPRESSION,
     PERCENTAGE_OF_TIME,
-    in_percentage,
+    Share,
+    flag_of,
     is_open,
     percentage,
     state,
@@ -99,6 +101,7 @@ def agree(name: str, gates: Gates, ruby: dict[str, Any]) -> None:
     by_chance = 0 < percentage(gates, PERCENTAGE_OF_TIME) < 100
     for actor, opened in zip(ACTORS, ruby["open"], strict=True):
         ours = is_open(name, gates, actor)
+        assert Evaluator.of(flag_of(name, gates)).evaluate(actor, {}).value == ours
         assert ours == opened or (by_chance and opened), (name, actor, gates)
 
 
@@ -145,7 +148,7 @@ def test_percentages_equal_rubys_bit_for_bit(ruby: Ruby) -> None:
         triples.append((flag, actor, str(min(100, max(0, percent)))))
     answers = ruby("percent", triples)
     ours = [
-        [zlib.crc32(f"{flag}{actor}".encode()), in_percentage(flag, actor, float(percent))]
+        [zlib.crc32(f"{flag}{actor}".encode()), Share.of(flag, float(percent)).has(actor)]
         for flag, actor, percent in triples
     ]
     assert ours == answers

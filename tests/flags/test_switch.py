@@ -81,10 +81,11 @@ def test_another_writer_in_between_is_found_by_reading_back(
 
     monkeypatch.setattr(store, "replace_gates", replace_and_lose)
     switch = Switch(store)
-    for write in (
+    writes: tuple[Callable[[], object], ...] = (
         lambda: switch.write(FLAG, False),
         lambda: switch.restore(Snapshot(FLAG, ENABLED, NOW)),
-    ):
+    )
+    for write in writes:
         with pytest.raises(ReadBackDiffers, match="Intruder;1"):
             write()
 
@@ -93,9 +94,24 @@ def test_a_locked_store_is_an_error_and_nothing_is_written(
     store: SqlFlagStore, locked: Callable[[str], AbstractContextManager[None]]
 ) -> None:
     store.set(FLAG, True)
-    with locked("IMMEDIATE"), pytest.raises(StoreUnavailable, match="decision stays pending"):
+    with locked("IMMEDIATE"), pytest.raises(StoreUnavailable, match="cannot write"):
         Switch(store).write(FLAG, False)
     assert store.gates(FLAG) == ENABLED
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_an_outage_tells_readers_and_writers_alike_what_becomes_of_a_flip(
+    store: SqlFlagStore,
+    locked: Callable[[str], AbstractContextManager[None]],
+    writes: bool,
+) -> None:
+    switch = Switch(store)
+    with locked("EXCLUSIVE"), pytest.raises(StoreUnavailable) as caught:
+        switch.write(FLAG, False) if writes else switch.flag(FLAG)
+    said = str(caught.value)
+    assert FLAG in said
+    assert said.endswith("a flip that was decided is tried until it is written")
+    assert "decision" not in said, "a read decides nothing"
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=5, unique=True))

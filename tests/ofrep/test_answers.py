@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
+from flask import Flask
 
 from flags.gates import flag_of
-from flags.ofrep import BODY_LIMIT, DEPTH_LIMIT, STALE_HEADER
+from flags.mirror import Mirror
+from flags.ofrep import BODY_LIMIT, DEPTH_LIMIT, STALE_HEADER, ofrep_blueprint
 from flags.stores.base import DISABLED, ENABLED
 from tests.ofrep.conftest import FLAG, INSIDE, OUTSIDE, ROLLOUT, Room, Serve, now
 
@@ -93,6 +96,29 @@ def test_what_cannot_be_read_is_refused_with_a_code_and_details(
     assert (answer.status_code, said["errorCode"]) == (status, code)
     assert 0 < len(said["errorDetails"]) <= 200
     assert said.get("key") == (ROLLOUT if path else None)
+
+
+@pytest.mark.parametrize("app_takes", [None, BODY_LIMIT * 4])
+def test_a_body_of_any_or_no_known_length_is_read_up_to_the_limit(
+    app_takes: int | None,
+) -> None:
+    mirror = Mirror()
+    mirror.take((flag_of(FLAG, ENABLED),), now())
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = app_takes
+    app.register_blueprint(ofrep_blueprint(mirror))
+    ask = app.test_client().post
+    for size, status in ((2, 200), (BODY_LIMIT + 1, 413), (BODY_LIMIT * 5, 413)):
+        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        body = BytesIO(b"{}".ljust(size))
+        answers = (
+            ask(f"/ofrep/v1/evaluate/flags/{FLAG}", input_stream=body, environ_overrides=chunked),
+            ask(f"/ofrep/v1/evaluate/flags/{FLAG}", data=body.getvalue()),
+        )
+        for answer in answers:
+            said = answer.get_json()
+            assert (answer.status_code, said["key"]) == (status, FLAG)
+            assert said.get("errorCode") == (None if status == 200 else "GENERAL")
 
 
 def test_a_flag_that_nobody_has_is_not_found(room: Room) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import boto3
 import psycopg
-import pytest
+from flipper import Condition
+from flipper.bucketing import ConsistentHashPercentageBucketer, Percentage
 from flipper.contrib.interface import AbstractFeatureFlagStore
 from flipper.contrib.postgresql import PostgreSQLFeatureFlagStore
 from flipper.contrib.redis import RedisFeatureFlagStore
 from flipper.contrib.s3 import S3FeatureFlagStore
-from moto.server import ThreadedMotoServer
 from redis import Redis
 
 from flags.stores.client.base import ClientFlagStore
@@ -24,6 +25,8 @@ from flags.stores.client.s3 import S3FlagStore
 FLAG = "assessment_fallback"
 BUCKET = "flags"
 TIMEOUT_S = 2.0
+CONDITION = Condition(admin=True)
+HALF = ConsistentHashPercentageBucketer(key_whitelist=["user"], percentage=Percentage(0.5))
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,6 @@ class World:
     plain: AbstractFeatureFlagStore
     put: Callable[[str, bytes], object]
     raw: Callable[[str], bytes]
-
-
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """A stand-in for S3 on a free loopback port."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of nobody."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
 def redis_world(url: str) -> World:
@@ -122,3 +107,7 @@ def memory_world() -> World:
         return b"" if item is None else bytes(item.serialize())
 
     return World("memory", ours, ours, ours.shared, lambda _, raw: ours.shared.put(raw), raw_of)
+
+
+def stored(world: World, name: str = FLAG) -> object:
+    return json.loads(world.raw(name))

@@ -16,7 +16,7 @@ from flipper import FeatureFlagClient
 from flags import items
 from flags.model import Gates, ReadBackDiffers
 from flags.switch import Switch
-from tests.flags.client_worlds import FLAG, World, memory_world, postgres_world, redis_world
+from tests.flags.client.worlds import FLAG, World, memory_world, postgres_world, redis_world
 
 WAIT_S = 30
 
@@ -130,5 +130,5 @@ def test_our_disable_is_never_lost_to_another_write_of_metadata(
     print(f"{world.kind}: {off} of {races} off; written again: {again}")  # noqa: T201
     assert off == races
     # Else no race was met, and nothing was shown; on a busy machine that is so in memory, where
-    # test_client_stores has the late write at a fixed place.
+    # test_lost_updates has the late write at a fixed place.
     assert sum(again.values()) > 0 or world.kind == "memory"
