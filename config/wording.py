@@ -39,6 +39,7 @@ FLAG_NAME: Words = (
     "write the name as the flag store has it",
 )
 URL = "write the whole address, such as https://www.example.org"
+PATTERN = "close what is open, and write \\ before a sign that stands for itself"
 SECTION = "write it as the commented example `config/tripflag.yaml` has it"
 
 _BY_TYPE: tuple[tuple[str, Words], ...] = (
@@ -59,7 +60,8 @@ _BY_CONTEXT: dict[str, Callable[[Context], Words]] = {
     "less_than_equal": lambda c: (f"must be at most {c['le']:g}", "lower it"),
     "too_short": lambda c: (f"must hold {c['min_length']} or more", "add one"),
     "literal_error": lambda c: ("unknown value", f"use one of: {_listed(c['expected'])}"),
-    "value_error": lambda c: (str(c["error"]), URL if "URL" in str(c["error"]) else SECTION),
+    "string_too_short": lambda c: ("must not be empty", "write it"),
+    "value_error": lambda c: _by_hand(str(c["error"])),
     "string_pattern_mismatch": lambda c: FLAG_NAME if "A-Z" in c["pattern"] else NAME,
 }
 
@@ -155,6 +157,12 @@ def _unknown_key(key: str, owner: Model, options: tuple[Model, ...], thing: Any)
     if near:
         return f"unknown key (did you mean {near[0]}?)", f"write {near[0]}, or remove it"
     return "unknown key", f"remove it, or use one of: {', '.join(sorted(file_keys(owner)))}"
+
+
+def _by_hand(rule: str) -> Words:
+    """Add the remedy to a rule that the schema words itself."""
+    remedies = (("URL", URL), ("regular expression", PATTERN))
+    return rule, next((remedy for sign, remedy in remedies if sign in rule), SECTION)
 
 
 def _listed(expected: str) -> str:

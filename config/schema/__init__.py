@@ -5,7 +5,8 @@ the thing below it, and is copied into that thing's `name`.
 """
 
 from config.schema.base import FlagName, HttpUrl, Name, Named, Seconds, Strict, http_url
-from config.schema.breaches import LOOPBACK, Breach, breaches
+from config.schema.breach import Breach
+from config.schema.breaches import LOOPBACK, breaches
 from config.schema.guards import CircuitSpec, DrillSpec, Fallback, GuardSpec, Propagation, Ramp
 from config.schema.probes import (
     InjectedFault,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Annotated, Literal
 
 from apscheduler.triggers.cron import CronTrigger
@@ -13,11 +14,17 @@ from config.schema.rules import RuleSpec
 
 
 def cron(value: str) -> str:
-    """Accept five fields of cron."""
+    """Accept five fields of cron.
+
+    Messages never quote the value: like every other it may come from the environment.
+    """
     try:
-        CronTrigger.from_crontab(value)
+        CronTrigger.from_crontab(value, timezone=UTC)
     except ValueError as cause:
-        raise ValueError(f"is no cron expression of five fields: {cause}") from cause
+        raise ValueError("must be five fields of cron, such as 30 4 * * mon") from cause
+    if any(sign.isdigit() for sign in value.split()[4]):
+        # crond counts them from Sunday, APScheduler from Monday.
+        raise ValueError("days of the week go by name, such as mon or mon-fri")
     return value
 
 
@@ -76,8 +83,8 @@ class DrillSpec(Strict):
     faults: tuple[InjectedFault, ...] = Field(min_length=1)
     cron: Cron | None = Field(None, description="Five fields, UTC; null: only when asked.")
     within_s: Seconds = Field(60, description="A slower detection is a failed drill.")
-    max_age_s: Seconds = Field(
-        604_800, description="A last good drill older than this leaves the guard unproven."
+    max_age_s: Annotated[float, Field(gt=0, le=31_622_400)] = Field(
+        691_200, description="A last good drill older than this leaves the guard unproven."
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from config.schema.base import Name, Strict
 from config.schema.guards import CircuitSpec, GuardSpec
-from config.schema.probes import ProbeSpec, TargetSpec
+from config.schema.probes import JourneyProbe, ProbeSpec, TargetSpec
 from config.schema.services import (
     BrowserSpec,
     JournalSpec,
@@ -20,6 +20,9 @@ from config.schema.services import (
     WebSpec,
 )
 from config.schema.stores import StoreSpec
+
+#: Cookie by which VA.gov's pages tell one visitor from another: Flipper's actor.
+FLIPPER_ID = "FLIPPER_ID"
 
 
 class Config(Strict):
@@ -37,6 +40,14 @@ class Config(Strict):
     pools: dict[Name, PoolSpec] = Field(default_factory=lambda: {"local": PoolSpec()})
     uplink: UplinkSpec = UplinkSpec()
     journeys_folder: Path | None = Field(None, description="Journeys of your own, one per file.")
+
+    def actor_of(self, guard: GuardSpec) -> str | None:
+        """Return the Flipper actor that the guard's probes are, None where none is pinned."""
+        probe = self.probes.get(guard.probes[0])
+        target = self.targets.get(probe.target) if probe is not None else None
+        own = probe.cookies if isinstance(probe, JourneyProbe) else {}
+        pinned = own.get(FLIPPER_ID) or (target.cookies.get(FLIPPER_ID) if target else None)
+        return guard.ramp.actor or pinned
 
     @model_validator(mode="before")
     @classmethod

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from config.schema import JourneyProbe, ProbeSpec
+from config.schema import JourneyProbe, ProbeSpec, PromqlProbe
 from daemon import history
 from daemon.web.answer import View
 from daemon.web.desk import Desk
 from daemon.web.run_view import RecentRuns, run_line
 
 RECENT = 20
+#: Longest query that a line of the dashboard holds.
+MAX_QUERY = 200
 
 
 class Use(View):
@@ -19,12 +21,13 @@ class Use(View):
 
 
 class ProbeView(View):
-    """`what`: the journey's name, or method and path. `pace`: the interval in force now. Never
-    its cookies, headers or parameters: they may be secret.
+    """`what`: the journey's name, method and path, or the query. `pace`: the interval in force.
+
+    Never its cookies, headers or parameters: they may be secret.
     """
 
     name: str
-    kind: Literal["journey", "request"]
+    kind: Literal["journey", "request", "promql"]
     what: str
     target: str
     interval_s: float | None
@@ -62,7 +65,7 @@ def _view(desk: Desk, spec: ProbeSpec, fast: bool, lately: tuple[RecentRuns, ...
     return ProbeView(
         name=spec.name,
         kind=spec.kind,
-        what=spec.journey if isinstance(spec, JourneyProbe) else f"{spec.method} {spec.path}",
+        what=_what(spec),
         target=spec.target,
         interval_s=spec.interval_s,
         fast_interval_s=spec.fast_interval_s,
@@ -71,6 +74,17 @@ def _view(desk: Desk, spec: ProbeSpec, fast: bool, lately: tuple[RecentRuns, ...
         used_by=_uses(desk, spec.name),
         locations=lately,
     )
+
+
+def _what(spec: ProbeSpec) -> str:
+    match spec:
+        case JourneyProbe():
+            return spec.journey
+        case PromqlProbe():
+            cut = len(spec.query) > MAX_QUERY
+            return f"{spec.query[: MAX_QUERY - 1]}…" if cut else spec.query
+        case _:
+            return f"{spec.method} {spec.path}"
 
 
 def _uses(desk: Desk, probe: str) -> tuple[Use, ...]:

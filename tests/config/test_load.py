@@ -140,11 +140,12 @@ FRAGMENTS = st.sampled_from(
         *("null", "~", ".nan", "1e999", "0x", "0o9", "-", "true", "9" * 20, "9" * 5000, "_", "1_"),
         *("\\", "\\x00", "\\ud800", "\0", "\u2028", "\ufeff", "é", "\ud800", "${X}", "${", "$${"),
         *("kind: journey\n", "rule: vital\n", "name: x\n", "operator_file: y\n", "://u:p@h"),
+        *("kind: promql, ", "cron: * * 1", "(", "*/2", "status: 1, ", "abort: true, ", "[50, 5]"),
         *("journey: x, ", "params: ", "web: ", "kind: request, ", "1:30", "2026-01-02", "yes"),
     ]
 )
 EDITS = st.lists(
-    st.tuples(st.integers(0, 700), st.integers(0, 12), FRAGMENTS | st.text(max_size=4)),
+    st.tuples(st.integers(0, 1100), st.integers(0, 12), FRAGMENTS | st.text(max_size=4)),
     min_size=1,
     max_size=4,
 )
@@ -154,15 +155,22 @@ probes:
   page: {target: site, kind: request, json_expect: [{path: $.a, equals: 1}], headers: {A: b}}
   door: &door {target: site, journey: door, params: {a: [x], b: {c: d}}, force_flags: {f: true}}
   without: {target: site, journey: door, interval_s: null}
+  errors: {target: site, kind: promql, query: "sum(up)"}
 guards:
   front:
     flag: front_enabled
-    probes: [page, door]
+    probes: [page, door, errors]
     control: without
     proof: without
     rules:
       - {rule: consecutive_failures, limit: 3}
       - {rule: failure_ratio, limit: 0.5, window_s: 60}
+      - {rule: promql, limit: -0.5}
+      - {rule: console_errors, allow: ["a(b|c)?"]}
+    fallback: {flag: back, circuit: way}
+    ramp: {percentages: [5, 50]}
+    drill: {cron: "30 4 * * mon", faults: [{url: "**", status: 500}, {url: a, delay_s: 1}]}
+circuits: {way: {probe: page, window_s: 300}}
 store: {url: "sqlite:///flags.sqlite"}
 journal: {path: journal.sqlite}
 web: {port: 8700, tokens: {operator: "${TOKEN}"}}
@@ -174,7 +182,8 @@ web: {port: 8700, tokens: {operator: "${TOKEN}"}}
 )
 @given(edits=EDITS)
 @example(edits=[(0, 0, "%YAML 1.1\n---\n")])
-@example(edits=[(0, 700, "")])
+@example(edits=[(0, 1100, "")])
+@example(edits=[(1100, 0, "")])
 def test_a_mutilated_file_loads_or_is_refused_and_nothing_else(edits, tmp_path: Path) -> None:
     text = WHOLE
     for start, length, fragment in edits:

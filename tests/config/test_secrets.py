@@ -57,6 +57,8 @@ def test_the_stores_password_does_not_show_in_the_text_of_a_configuration(loaded
         "uplink:\n  urls: ['ftp://u:${S}@example.org']\n",
         "metrics:\n  duration_buckets_s: ['${S}']\n",
         "web:\n  tokens:\n    viewer_file: ${S}\n",
+        "guards:\n  front: {drill: {cron: '${S} 4 * * mon', faults: [{url: x, abort: true}]}}\n",
+        "guards:\n  front: {rules: [{rule: console_errors, allow: ['(?P<${S}>a)(?P<${S}>b)']}]}\n",
         "web:\n  tokens:\n    viewer_file: secrets/${S}\n    operator: {a: '${S}'}\n",
     ],
 )

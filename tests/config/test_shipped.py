@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +14,20 @@ from ruamel.yaml import YAML
 
 import config as package
 from config.load import json_schema, load
-from config.schema import Config
+from config.schema import (
+    CircuitSpec,
+    Config,
+    ConsoleErrors,
+    DrillSpec,
+    Fallback,
+    GuardSpec,
+    JourneyProbe,
+    ProbeSpec,
+    Propagation,
+    Ramp,
+    RuleSpec,
+)
+from config.shape import Model, file_keys, models, tag
 from probes.stage.people import PEOPLE
 
 FOLDER = Path(package.__file__).parent
@@ -86,10 +101,76 @@ def test_the_production_example_shows_every_section() -> None:
     assert set(shown) == set(Config.model_fields)
 
 
+@pytest.mark.parametrize(
+    ("union", "key", "section"),
+    [(RuleSpec, "rule", "rules"), (ProbeSpec, "kind", "probes")],
+    ids=["rules", "probes"],
+)
+def test_the_production_example_shows_every_kind(
+    union: object, key: str, section: str, production: Config
+) -> None:
+    shown = {
+        "rules": production.guards["representative_status"].rules,
+        "probes": production.probes.values(),
+    }[section]
+    assert {getattr(thing, key) for thing in shown} == {tag(m, key) for m in models(union)}
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("guards.representative_status", GuardSpec),
+        ("guards.representative_status.propagation", Propagation),
+        ("guards.representative_status.fallback", Fallback),
+        ("guards.representative_status.ramp", Ramp),
+        ("guards.representative_status.drill", DrillSpec),
+        ("circuits.power_of_attorney", CircuitSpec),
+    ],
+)
+def test_the_production_example_shows_every_key_of_a_guard_and_a_circuit(
+    path: str, model: Model
+) -> None:
+    shown = YAML(typ="safe").load(FOLDER / "tripflag.yaml")
+    for part in path.split("."):
+        shown = shown[part]
+    assert set(shown) == set(file_keys(model))
+
+
+def test_the_production_drill_hits_the_call_behind_the_widget(production: Config) -> None:
+    drill = production.guards["representative_status"].drill
+    assert drill is not None
+    assert drill.cron is not None
+    (fault,) = drill.faults
+    assert fault.status == 500
+    probe = production.probes["power_of_attorney_api"]
+    assert fault.url == f"**{probe.path}"
+    assert json.loads(fault.body)["errors"]
+
+
+def test_the_loading_indicators_own_error_is_allowed_by_the_example_and_by_default(
+    production: Config,
+) -> None:
+    thrown = "TypeError: Failed to execute 'observe' on 'MutationObserver': parameter 1 is not Node"
+    (shown,) = [
+        rule
+        for rule in production.guards["representative_status"].rules
+        if rule.rule == "console_errors"
+    ]
+    for rule in (shown, ConsoleErrors(rule="console_errors")):
+        assert any(re.search(pattern, thrown) for pattern in rule.allow)
+
+
 def test_the_editors_schema_is_the_files_shape() -> None:
     schema = json_schema()
     definitions = schema["$defs"]
-    for thing in ("TargetSpec", "JourneyProbe", "RequestProbe", "GuardSpec"):
+    for thing in (
+        "TargetSpec",
+        "JourneyProbe",
+        "RequestProbe",
+        "PromqlProbe",
+        "GuardSpec",
+        "CircuitSpec",
+    ):
         assert "name" not in definitions[thing]["properties"]
         assert definitions[thing]["additionalProperties"] is False
     assert {"operator", "operator_file", "viewer_file"} <= set(definitions["Tokens"]["properties"])
@@ -127,16 +208,20 @@ def test_prometheus_takes_the_rules_and_they_fire_when_they_should(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_rule_on_a_steps_duration_names_a_step_that_its_journeys_have(
-    production: Config,
-) -> None:
+def test_a_rule_on_a_step_names_one_that_its_journeys_have(production: Config) -> None:
     journeys = Path(__file__).parents[2] / "probes" / "journeys"
+    on_steps = 0
     for guard in production.guards.values():
         for rule in guard.rules:
-            if rule.rule != "step_duration":
-                continue
-            # A step that no journey has is never measured: the rule would be silent for ever.
-            for probe in map(production.probes.get, rule.probes or guard.probes):
+            step = getattr(rule, "step", None)
+            probes = map(production.probes.get, rule.probes or guard.probes)
+            for probe in probes if step is not None else ():
+                if not isinstance(probe, JourneyProbe):
+                    continue
+                on_steps += 1
+                # A step that no journey has is never measured: the rule would be silent for ever.
                 source = (journeys / f"{probe.journey}.py").read_text()
-                assert f'step("{rule.step}")' in source, rule.step
-                assert rule.limit_s < probe.params["settle_s"], "such a step would fail first"
+                assert f'step("{step}")' in source, step
+                if rule.rule == "step_duration":
+                    assert rule.limit_s < probe.params["settle_s"], "such a step would fail first"
+    assert on_steps == 3
