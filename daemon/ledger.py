@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
+
+from sqlalchemy import select
 
 from daemon.audit import AuditEntry
 from daemon.guard.messages import Flip
 from daemon.journal import Journal
-from daemon.turn import Known, Pending, Turn
+from daemon.tables import DECISIONS
+from daemon.turn import ORDER_JSON, Known, Pending, Turn
 from flags.model import Flag, FlagError, Gates, ReadBackDiffers, Snapshot
 from flags.switch import Switch
 
@@ -76,28 +80,28 @@ class Ledger:
             turn.keep_snapshot(decision.id, snapshot.to_json())
         return snapshot
 
-    def write(self, decision: Pending, order: Flip, before: Snapshot) -> Flag:
+    def write(self, decision: Pending, order: Flip, before: Snapshot, actor: str = "") -> Flag:
         """Write what a decision asks for, unless someone was there first.
+
+        `actor` is the one that a share without a name of its own begins with.
 
         Raises:
             FlagChanged: the flag is neither what was seen nor what is wanted.
             FlagError: as `Switch.put` does.
         """
-        expected = before.gates if order.expected is None else Gates.of(*order.expected)
+        expected = self._expected(decision, order, before.gates, actor)
         # Whoever wrote between our write and its read-back raced with us and decided nothing
         # newer: a kill is tried again for ever, against what was found then.
         expected = self._overwritten.pop(decision.id, expected)
         try:
-            return self._put(decision, order, expected)
+            return self._put(decision, order, expected, actor)
         except ReadBackDiffers as cause:
             self._overwritten[decision.id] = cause.found
             raise
 
-    def _put(self, decision: Pending, order: Flip, expected: Gates) -> Flag:
-        if order.gates is not None:
-            return self._switch.put(order.flag, Gates.of(*order.gates), expected)
+    def _put(self, decision: Pending, order: Flip, expected: Gates, actor: str) -> Flag:
         if not order.restore:
-            return self._switch.write(order.flag, order.to, expected)
+            return self._switch.put(order.flag, self._aim(order, actor, expected), expected)
         kept = None
         if decision.guard is not None:
             with self._journal.turn() as turn:
@@ -105,6 +109,53 @@ class Ledger:
         if kept is None:
             return self._switch.flag(order.flag)  # the trip wrote nothing: nothing to undo
         return self._switch.restore(Snapshot.from_json(kept), expected)
+
+    def _aim(self, order: Flip, actor: str, seen: Gates) -> Gates:
+        """Return the gates that an order asks for, where these were seen; a restore's are kept."""
+        if order.gates is not None:
+            return Gates.of(*order.gates)
+        if order.share is None:
+            return self._switch.aim(order.flag, order.to, seen)
+        nobody = self._switch.aim(order.flag, False, seen)
+        some = self._switch.with_actor(nobody, order.share.actor or actor, present=True)
+        if order.share.percentage:
+            some = self._switch.with_percentage(some, order.share.percentage)
+        return some
+
+    def _expected(self, decision: Pending, order: Flip, found: Gates, actor: str) -> Gates:
+        """Return the gates that must be there, or someone decided something newer."""
+        if order.expected is not None:
+            return Gates.of(*order.expected)
+        if not order.restore and order.share is None:
+            return found
+        # A restore, or a step of a ramp, leaves the state that we last knew. What was written since
+        # then, and no poll has seen yet, is somebody's: taken for that state, it would be lost.
+        with self._journal.turn() as turn:
+            known = turn.known_flags().get(order.flag)
+        if known is None:
+            return found
+        last = Gates.from_json(known.gates)
+        ours = (last, *self._unheard(decision.id, order.flag, actor))
+        return found if any(self._switch.same(each, found) for each in ours) else last
+
+    def _unheard(self, before: int, flag: str, actor: str) -> Iterator[Gates]:
+        """Yield what our flips since the last acknowledged one may have written all the same."""
+        query = (
+            select(DECISIONS)
+            .where(DECISIONS.c.flag == flag, DECISIONS.c.id < before)
+            .order_by(DECISIONS.c.id.desc())
+        )
+        with self._journal.engine.begin() as connection:
+            rows = connection.execute(query).all()
+        for row in takewhile(lambda row: row.state != "applied", rows):
+            order = ORDER_JSON.validate_json(row.doc)
+            # Without a snapshot it was never tried; given up with an error, it found another's.
+            tried = row.snapshot is not None and (row.state == "pending" or row.error is None)
+            if not tried or not isinstance(order, Flip) or order.restore:
+                continue
+            # What the store has no gate for was never written either.
+            with suppress(FlagError):
+                yield self._aim(order, actor, Snapshot.from_json(row.snapshot).gates)
 
     def record(
         self, turn: Turn, decision: Pending, order: Flip, before: Gates, after: Gates, now: datetime

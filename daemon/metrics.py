@@ -13,6 +13,8 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from daemon.circuit_metrics import CircuitMetrics
+from daemon.drill_metrics import DrillMetrics
 from daemon.guard import Phase
 from probes.model import Outcome, Run
 
@@ -26,6 +28,8 @@ class Metrics:
         # A `_created` series beside each counter doubles their number and tells graphs nothing.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
+        self.circuits = CircuitMetrics(registry)
+        self.drills = DrillMetrics(registry)
         by_run = ("job", "instance", "location")
         self._success = Gauge(
             "probe_success", "1 if the last run that judged passed.", by_run, registry=registry
@@ -141,6 +145,12 @@ class Metrics:
         self.turn_failures = Counter(
             "tripflag_turn_failures",
             "Turns of the engine that raised; each is a defect or a broken journal.",
+            registry=registry,
+        )
+        self.pages = Counter(
+            "tripflag_pages",
+            "Times that a person was called.",
+            ("guard", "severity"),
             registry=registry,
         )
         self.drifts = Counter(

@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from config.schema import GuardSpec
 from daemon.audit import GENESIS, AuditEntry
+from daemon.evidence import runs_by
 from daemon.guard import Decision, Evidence, GuardState
-from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, RunProbe
+from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, Page, RunProbe
 from daemon.tables import (
     AUDIT,
     BASELINES,
@@ -108,6 +110,10 @@ class Turn:
             runs += [Run.from_json(doc) for _, doc in rows]
         return runs
 
+    def runs_seen(self, spec: GuardSpec, at: datetime, since: datetime | None) -> tuple[Run, ...]:
+        """Return the newest runs that a guard could have seen."""
+        return runs_by(self._db, spec, at, since)
+
     def guard_state(self, guard: str) -> GuardState:
         """Last committed state, or a new one."""
         doc = self._db.scalar(select(GUARDS.c.doc).where(GUARDS.c.guard == guard))
@@ -148,6 +154,8 @@ class Turn:
                     self._note(guard, closed, now, f"closed: {decision.reason}")
                 case Note():
                     self._note(guard, incident, now, decision.text)
+                case Page():
+                    self._note(guard, incident, now, f"PAGE: {decision.text}")
 
     def add_order(self, guard: str | None, order: RunProbe | Flip, now: datetime) -> int:
         """Put one act into the outbox and return its number."""
@@ -204,7 +212,10 @@ class Turn:
         )
         for snapshot, doc in rows:
             order = ORDER_JSON.validate_json(doc)
-            if isinstance(order, Flip) and not order.restore:
+            # A trip in the middle of a ramp met the ramp's gates, not those of before.
+            if not isinstance(order, Flip) or order.again or order.share is not None:
+                continue
+            if not order.restore:
                 return None if snapshot is None else str(snapshot)
         return None
 

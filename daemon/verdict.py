@@ -23,6 +23,7 @@ class Finding:
     """One rule over one probe at one location: `observed` against `limit`, in the rule's unit.
 
     `since`: start of the first run that speaks for a breach; None where none does.
+    `by_finished_runs`: a run that came through can be part of the breach, as a slow one is.
     """
 
     rule: str
@@ -34,6 +35,7 @@ class Finding:
     breached: bool
     text: str
     since: datetime | None = None
+    by_finished_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,12 @@ class Verdict:
 
     @property
     def speaks_against(self) -> bool:
-        """True where this very run belongs to a probe that breaches a rule, and judged."""
-        return self.run_outcome.judges and any(f.probe == self.run_probe for f in self.breached)
+        """True where this very run is part of a breach: one that passed confirms no failures."""
+        return any(
+            (f.probe, f.location) == (self.run_probe, self.run_location)
+            and (self.run_outcome is Outcome.FAILED or f.by_finished_runs)
+            for f in self.breached
+        )
 
 
 class ControlFinding(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from config.schema import GuardSpec
+from daemon.guard.blocks import blockers
 from daemon.guard.kill import Next, on_applied, on_failed, on_proof
 from daemon.guard.messages import (
     Decision,
@@ -20,10 +21,12 @@ from daemon.guard.messages import (
     FlipFailed,
     GuardRefuses,
     OperatorAsked,
+    TimePassed,
 )
 from daemon.guard.people import on_flag, on_operator
+from daemon.guard.recovery import is_due, on_time
 from daemon.guard.state import GuardState, Phase, phase
-from daemon.guard.suspicion import blockers, on_control, on_verdict
+from daemon.guard.suspicion import on_control, on_verdict
 from daemon.verdict import ControlRan, ProofRan, Verdict
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "Phase",
     "advance",
     "blockers",
+    "is_due",
     "phase",
 ]
 
@@ -47,7 +51,7 @@ def advance(spec: GuardSpec, state: GuardState, evidence: Evidence, now: datetim
         spec: limits count runs; names ending in `_s` are seconds.
         state: what the last call returned (`GuardState.new()` at first).
         evidence: a verdict, a control's or proof's finding, what became of a flip, the flag's
-            value, or an operator's command.
+            value, an operator's command, or the time.
         now: aware UTC, not before `state.updated_at`.
 
     Returns:
@@ -82,4 +86,5 @@ _FOLD: dict[type, Callable[..., Next]] = {
     FlipFailed: on_failed,
     FlagSeen: on_flag,
     OperatorAsked: on_operator,
+    TimePassed: on_time,
 }

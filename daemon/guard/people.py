@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from config.schema import GuardSpec
-from daemon.guard.kill import Next, close_incident, trip
+from daemon.guard.kill import Next, close_incident, let_fallback_go, trip, trip_again
 from daemon.guard.messages import FlagSeen, Flip, GuardRefuses, Note, OperatorAsked
 from daemon.guard.state import GuardState, Hold, Human, phase
 
 
 def on_flag(spec: GuardSpec, state: GuardState, flag: FlagSeen, now: datetime) -> Next:
     # A value read before our last write, or while a flip is under way, may be the one before it.
-    writing = state.kill is not None and (state.kill.written_at is None or state.kill.resetting)
+    step = state.probation
+    stepping = step is not None and (step.since is None or step.restoring)
+    killing = state.kill is not None and (state.kill.written_at is None or state.kill.resetting)
+    writing = killing or stepping
     written = state.counts_since
     old = writing or (written is not None and flag.read_at <= written)
     if old and not flag.decided:
@@ -21,7 +24,7 @@ def on_flag(spec: GuardSpec, state: GuardState, flag: FlagSeen, now: datetime) -
     before, state = state.flag_value, replace(state, flag_value=flag.value)
     # An operator's flip took the place of ours, which will now never be written: without the
     # exception for that, the guard would wait for it for ever.
-    if before is flag.value and not (flag.decided and writing):
+    if before is flag.value and not (flag.decided and (writing or step is not None)):
         return state, ()
     if before is None and flag.value is not spec.acts_to and not writing:
         return state, ()
@@ -38,6 +41,7 @@ def on_flag(spec: GuardSpec, state: GuardState, flag: FlagSeen, now: datetime) -
     state = replace(
         state,
         kill=None,
+        probation=None,
         suspicion=None,
         human=Human(flag.value, now, until),
         counts_since=now,
@@ -53,6 +57,8 @@ def on_operator(spec: GuardSpec, state: GuardState, asked: OperatorAsked, now: d
 
 
 def _on_trip(spec: GuardSpec, state: GuardState, asked: OperatorAsked, now: datetime) -> Next:
+    if state.probation is not None:
+        return trip_again(spec, state, asked.by, asked.reason, now)
     if state.kill is not None:
         label = phase(spec, state, now)
         raise GuardRefuses(f"already tripped ({label}): reset it first if you want to trip it anew")
@@ -67,9 +73,13 @@ def _on_reset(spec: GuardSpec, state: GuardState, asked: OperatorAsked, now: dat
         state = replace(state, kill=replace(state.kill, resetting=True))
         flip = Flip(spec.flag, not spec.acts_to, asked.by, asked.reason, restore=True)
         return state, (note, flip)
+    fired = state.fallback is not None
+    state, freed = let_fallback_go(spec, state, asked.by, asked.reason)
     if state.latched:
         # A person has looked: the spent kill budget and the failed kills start anew.
-        return replace(state, latched="", kills=(), failed_kills=()), (note,)
+        return replace(state, latched="", kills=(), failed_kills=()), (note, *freed)
+    if fired:
+        return state, (note, *freed)
     if state.human_off(spec):
         raise GuardRefuses(
             f"a person set {spec.flag}, so there is no trip to undo: set the flag back yourself, "

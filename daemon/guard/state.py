@@ -56,7 +56,8 @@ class Suspicion:
 
     `failures` counts breaching runs since it began; `confirmed` only those of them whose page was
     told the exposing flag value, and that began after a control passed again if one did not.
-    `breached`: the rules are still at their limit.
+    `breached`: the rules are still at their limit. `failing_since`: start of the first failure
+    since the last pass. `confirmed_at`: start of the latest run that confirmed.
     """
 
     since: datetime
@@ -68,11 +69,14 @@ class Suspicion:
     confirmed: tuple[Confirmed, ...] = ()
     passes: int = 0
     breached: bool = True
+    failing_since: datetime | None = None
+    confirmed_at: datetime | None = None
     confirm_since: datetime | None = None
     control: ControlFinding | None = None
     control_at: datetime | None = None
     control_reason: str = ""
     control_asked_at: datetime | None = None
+    confirm_asked_at: datetime | None = None
     would_trip_noted: bool = False
 
 
@@ -110,14 +114,23 @@ class Probation:
     """Exposure on its way back: `step` 0 is the probe's own actor, the others the percentages.
 
     `since`: when the step's flip was written; None while it is not. `passes`: exposed runs that
-    passed since then. `suspect_since`: start of an exposed run that failed and is not explained.
+    passed since then. `suspect_since`: start of an exposed run that failed and is not yet
+    explained; `repeated`: another one failed too; `control`: what the control said since then.
+    `asked_at`: when runs to explain it were asked for. `told`: people know why nothing follows.
     """
 
     step: int
     since: datetime | None = None
     passes: int = 0
     suspect_since: datetime | None = None
+    probe: str = ""
     reason: str = ""
+    repeated: bool = False
+    control: ControlFinding | None = None
+    control_at: datetime | None = None
+    asked_at: datetime | None = None
+    told: bool = False
+    restoring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +165,9 @@ class GuardState:
 
     `counts_since`: runs that started before it say nothing about today's flag. `flag_value`: last
     value known to be in the store. `seen`: latest run ids, so that a run told twice counts once.
-    `judged_at`: start of the latest run that judged. `failing`: exposed runs in a row that failed.
+    `judged_at`: start of the latest run that judged. `failing`: probes whose latest run failed,
+    its page being told the exposing value; `look_asked_at`: when one of them was asked to run
+    again, though below every limit. `silence_told`: people know that no run judges any more.
     `pairs`: how often run and control were walked together, which tells whose turn it is to go
     first.
     """
@@ -162,7 +177,9 @@ class GuardState:
     seen: tuple[str, ...] = ()
     invalid_streak: int = 0
     judged_at: datetime | None = None
-    failing: int = 0
+    failing: tuple[str, ...] = ()
+    look_asked_at: datetime | None = None
+    silence_told: bool = False
     pairs: int = 0
     suspicion: Suspicion | None = None
     fallback: Fired | None = None
@@ -198,6 +215,15 @@ class GuardState:
             and (human.until is None or now < human.until)
         )
 
+    def silent(self, spec: GuardSpec, now: datetime) -> bool:
+        """True where runs once judged, and none has for too long since, or since the last flip."""
+        if self.judged_at is None or self.human_off(spec):
+            return False
+        if self.kill is not None and (self.probation is None or self.probation.since is None):
+            return False  # nobody is exposed, so no run has anything to judge
+        at = max(self.judged_at, self.counts_since or self.judged_at)
+        return (now - at).total_seconds() > spec.silent_after_s
+
     def human_off(self, spec: GuardSpec) -> bool:
         """True where a person already did what the act would do."""
         return self.human is not None and self.human.value is spec.acts_to
@@ -212,11 +238,12 @@ def phase(spec: GuardSpec, state: GuardState, now: datetime) -> Phase:
         return Phase.KILLING if kill.written_at is None else Phase.KILLED_UNVERIFIED
     ordered = (
         (bool(state.latched), Phase.LATCHED),
+        (state.probation is not None, Phase.PROBATION),
         (kill is not None, Phase.KILLED),
         (state.held(now), Phase.HELD),
         (state.human_off(spec), Phase.HUMAN_OFF),
         (state.human_on(spec, now), Phase.HUMAN_ON),
-        (state.invalid_streak >= spec.blind_after, Phase.BLIND),
+        (state.invalid_streak >= spec.blind_after or state.silent(spec, now), Phase.BLIND),
         (_control_is(state, ControlFinding.FAILS), Phase.SITE_DOWN),
         (_control_is(state, ControlFinding.POWERLESS), Phase.POWERLESS),
         (state.suspicion is not None, Phase.SUSPECT),

@@ -78,8 +78,8 @@ def guard(*rules: dict[str, Any], **changes: Any) -> GuardSpec:
 
 
 def config(folder: Path, **guard_changes: Any) -> Config:
-    """Build a whole configuration around one guard."""
-    shield = guard(**guard_changes).model_dump(mode="json")
+    """Build a whole configuration around one guard; two runs confirm, to keep stories short."""
+    shield = guard(**{"confirmations": 2, **guard_changes}).model_dump(mode="json")
     probe = {"target": "site", "journey": "walk", "interval_s": 60}
     on_demand = {**probe, "interval_s": None}
     return Config.model_validate(

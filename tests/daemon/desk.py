@@ -107,7 +107,7 @@ class Desk:
 
     def trip(self) -> Desk:
         """Fail, pass the control, and be confirmed."""
-        return self.fails().control().fails(2)
+        return self.fails().control().fails(self.config.guards[GUARD].confirmations)
 
     def ask(self, verb: Any, reason: str = "because") -> Desk:
         self.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from daemon.guard import Decision, Evidence, GuardState, Phase, advance, blockers, phase
+from daemon.guard import Decision, Evidence, GuardState, Phase, advance, blockers, is_due, phase
 from daemon.guard.messages import (
     FlagSeen,
     Flip,
@@ -13,7 +13,9 @@ from daemon.guard.messages import (
     FlipFailed,
     Note,
     OperatorAsked,
+    Page,
     RunProbe,
+    TimePassed,
 )
 from daemon.rules import judge
 from daemon.verdict import ControlFinding, ControlRan, ProofRan
@@ -91,10 +93,32 @@ class Story:
         value = self.spec.acts_to is not restore
         return self.wait(1).tell(FlipFailed(value, restore, "no store", attempts))
 
-    def flag_is(self, value: bool, *, decided: bool = False, read_s_ago: float = 0) -> Story:
+    def fallback_written(self, *, restore: bool = False) -> Story:
+        return self.wait(1).tell(FlipApplied(not restore, restore, fallback=True))
+
+    def fallback_fails(self, *, restore: bool = False, attempts: int = 1) -> Story:
+        return self.wait(1).tell(
+            FlipFailed(not restore, restore, "no store", attempts, fallback=True)
+        )
+
+    def step_written(self, step: int | None = None) -> Story:
+        """The store acknowledged the ramp's step that was decided last."""
+        last = self.flips[-1].step if step is None else step
+        return self.wait(1).tell(FlipApplied(not self.spec.acts_to, False, step=last))
+
+    def flag_is(
+        self, value: bool, *, decided: bool = False, read_s_ago: float = 0, what: str = ""
+    ) -> Story:
         """The store is read."""
         self.wait(1)
-        return self.tell(FlagSeen(value, self.now - timedelta(seconds=read_s_ago), decided))
+        read_at = self.now - timedelta(seconds=read_s_ago)
+        return self.tell(FlagSeen(value, read_at, decided, what=what))
+
+    def time_passes(self, seconds: float) -> Story:
+        """Nothing happens for so long; then the guard is told, if it wants to be."""
+        self.wait(seconds)
+        self.last = ()
+        return self.tell(TimePassed()) if is_due(self.spec, self.state, self.now) else self
 
     def operator(self, verb: Any, reason: str = "because", until_s: float | None = None) -> Story:
         self.wait(1)
@@ -133,6 +157,15 @@ class Story:
     @property
     def notes(self) -> str:
         return "\n".join(note.text for note in self.ever_asked(Note))
+
+    @property
+    def pages(self) -> list[str]:
+        return [page.text for page in self.ever_asked(Page)]
+
+    @property
+    def said(self) -> str:
+        """Every line of the timeline."""
+        return "\n".join(d.text for d in self.ever if isinstance(d, Note | Page))
 
     @property
     def flips(self) -> list[Flip]:

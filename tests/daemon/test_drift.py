@@ -177,3 +177,40 @@ def test_a_read_from_before_our_own_write_is_compared_with_nothing(
     assert [row.action for row in audit(desk.journal)] == ["flip"]
     assert desk.phase is Phase.KILLED_UNVERIFIED
     assert not desk.engine.mirror.reading.flags[FLAG].exposing
+
+
+NAMED = Gates.of(("actors", "User;1"))
+
+
+def test_a_reset_does_not_undo_what_a_person_wrote_since_the_last_poll(desk: Desk) -> None:
+    desk.engine.poll_flags()
+    desk.trip().proof()
+    desk.store.replace_gates(FLAG, NAMED)
+    desk.ask("reset", "mended")
+    assert desk.gates == NAMED
+    assert desk.phase is Phase.HUMAN_ON
+    desk.wait().engine.poll_flags()
+    assert [row.action for row in audit(desk.journal)] == ["flip", "adopted"]
+    assert list(pending_flips(desk.journal)) == []
+
+
+@pytest.mark.parametrize("person", [None, NAMED])
+def test_a_reset_knows_its_own_kill_that_was_written_but_not_heard_of(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, person: Gates | None
+) -> None:
+    desk.engine.poll_flags()
+    real = desk.store.replace_gates
+
+    def written_but_not_heard(flag: str, wanted: Gates, expected: Gates | None = None) -> Gates:
+        real(flag, wanted, expected)
+        raise StoreUnavailable("write", FLAG, OSError("the line broke"))
+
+    monkeypatch.setattr(desk.store, "replace_gates", written_but_not_heard)
+    desk.trip()
+    assert (desk.gates, desk.phase) == (DISABLED, Phase.KILL_FAILED)
+    monkeypatch.undo()
+    if person is not None:
+        desk.store.replace_gates(FLAG, person)
+    desk.ask("reset", "false alarm").wait().engine.apply_pending()
+    assert desk.gates == (person or ENABLED)
+    assert list(pending_flips(desk.journal)) == []

@@ -50,7 +50,7 @@ def test_a_kill_waits_for_a_store_that_is_down_and_lands_once_when_it_is_back(
     assert pending_flips(desk) == [("applied", 2)]
     assert desk.flips == [("on", "off", "guard")]
     notes = [row["text"] for row in desk.rows(TIMELINE)]
-    assert len([text for text in notes if text.startswith("KILL_FAILED")]) == 1
+    assert len([text for text in notes if text.startswith("PAGE: KILL_FAILED")]) == 1
 
 
 def test_tries_are_spaced_and_the_next_is_due_within_half_a_second(desk: Desk) -> None:
@@ -188,14 +188,14 @@ def test_a_kill_decided_while_an_operators_flip_was_being_written_still_wins(
 ) -> None:
     desk.wait().engine.poll_flags()
     desk.fails().control().fails()
-    real = desk.engine._flip_applied
+    real = desk.engine._outbox._applied
 
     def late(decision: object, order: Flip, *rest: object) -> None:
         if order.by == "ann":
             desk.engine.take_run(desk.run_now())  # the other thread commits its kill just now
         real(decision, order, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(desk.engine, "_flip_applied", late)
+    monkeypatch.setattr(desk.engine._outbox, "_applied", late)
     desk.wait().engine.flip(FLAG, True, "ann", "why")
     desk.wait().engine.apply_pending()
     assert (desk.phase, desk.gates) == (Phase.KILLED_UNVERIFIED, Gates())

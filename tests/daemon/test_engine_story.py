@@ -23,9 +23,8 @@ Opener = Callable[..., Desk]
 def test_a_broken_widget_is_switched_off_proven_gone_and_reset(desk: Desk) -> None:
     desk.fails()
     assert desk.phase is Phase.SUSPECT
-    assert [(o.probe, o.purpose) for o in desk.dispatched] == [
-        ("widget", Purpose.CONFIRM),
-        ("control", Purpose.CONTROL),
+    assert [(o.probe, o.purpose, o.control) for o in desk.dispatched] == [
+        ("widget", Purpose.CONFIRM, "control")
     ]
     desk.control().fails()
     assert desk.flag_state is FlagState.ON

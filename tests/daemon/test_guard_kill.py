@@ -84,7 +84,8 @@ def test_a_failed_write_is_shown_and_said_once_and_its_success_ends_it() -> None
     story = Story().killing().write_fails()
     assert story.phase is Phase.KILL_FAILED
     story.write_fails(attempts=2)
-    assert story.notes.count("KILL_FAILED") == 1
+    assert len(story.pages) == 1
+    assert "KILL_FAILED: the flip could not be written (try 1): no store" in story.said
     assert story.written().phase is Phase.KILLED_UNVERIFIED
 
 

@@ -12,18 +12,20 @@ from tests.daemon.story import Story
 def test_a_hold_keeps_the_guards_hands_off_until_it_ends() -> None:
     story = Story().operator("hold", until_s=60).suspect().control("passes").fails(3)
     assert story.phase is Phase.HELD
-    assert story.blockers == ("an operator's hold is in force",)
+    assert story.blockers == ("an operator's hold is in force until 2026-01-05 12:01:01 UTC",)
+    assert "HELD by ann until 2026-01-05 12:01:01 UTC: because" in story.notes
     story.wait(60)
     assert story.phase is Phase.SUSPECT
-    assert story.control("passes").phase is Phase.KILLING
+    assert story.control("passes").fails().phase is Phase.KILLING
 
 
 def test_a_hold_without_an_end_lasts_until_it_is_released() -> None:
-    story = Story().operator("hold").suspect().fails(3).wait(10**6)
+    story = Story().operator("hold").wait(10**6).suspect().fails(3)
     assert story.phase is Phase.HELD
+    assert "HELD by ann until released" in story.notes
     story.operator("release")
     assert story.phase is Phase.SUSPECT
-    assert story.control("passes").phase is Phase.KILLING
+    assert story.control("passes").fails().phase is Phase.KILLING
 
 
 @pytest.mark.parametrize("until_s", [0, -1])
@@ -103,7 +105,9 @@ def test_a_person_who_turns_a_killed_flag_on_ends_the_incident_and_is_respected(
     assert story.phase is Phase.HUMAN_ON
     assert len(story.asked(CloseIncident)) == 1
     story.suspect().control("passes").fails(3)
-    assert story.blockers == ("a person turned the flag on",)
+    until = "hands off until 2026-01-05 12:01:08 UTC"
+    assert story.blockers == (f"a person turned the flag on: {until}",)
+    assert until in story.notes
     assert story.phase is Phase.HUMAN_ON
     assert len(story.flips) == 1, "no fight"
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,189 +10,118 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from daemon.guard import Decision, Evidence, GuardRefuses, GuardState, Phase, advance
-from daemon.guard.messages import CloseIncident, Flip, OpenIncident, OperatorAsked
+from daemon.guard import GuardState, Phase, advance
+from daemon.guard.messages import (
+    CloseIncident,
+    Flip,
+    OpenIncident,
+    OperatorAsked,
+    RunProbe,
+    SwitchCircuit,
+)
 from daemon.turn import EVIDENCE_JSON, STATE_JSON
 from daemon.verdict import ControlFinding, ControlRan, ProofRan, Verdict
-from probes.model import Outcome, Run
-from tests.daemon.story import Story
-
-LIMIT = 2
-quick = settings(max_examples=120, deadline=None)
-Action = tuple[str, Any]
-
-
-@dataclass(frozen=True)
-class Telling:
-    """One call of `advance`: what went in and what came out."""
-
-    before: GuardState
-    evidence: Evidence
-    now: datetime
-    after: GuardState
-    decisions: tuple[Decision, ...]
-    runs: tuple[Run, ...]
-    control: ControlFinding | None
-
-    @property
-    def flips(self) -> list[Flip]:
-        return [decision for decision in self.decisions if isinstance(decision, Flip)]
-
-    @property
-    def trips(self) -> list[Flip]:
-        return [flip for flip in self.flips if flip.by == "guard"]
-
-
-class Recorded(Story):
-    """A story that keeps every telling."""
-
-    def __init__(self, *rules: dict[str, Any], **changes: Any) -> None:
-        super().__init__(*rules, **changes)
-        self.tellings: list[Telling] = []
-        self.measured: ControlFinding | None = None
-
-    def tell(self, evidence: Evidence) -> Story:
-        before = self.state
-        story = super().tell(evidence)
-        if isinstance(evidence, ControlRan) and evidence.finding is not ControlFinding.UNKNOWN:
-            self.measured = evidence.finding
-        self.tellings.append(
-            Telling(
-                before, evidence, self.now, self.state, self.last, tuple(self.runs), self.measured
-            )
-        )
-        return story
-
-
-def one(action: Action, story: Story) -> None:
-    """Let one thing happen. The store only acknowledges or refuses flips that were decided."""
-    what, how = action
-    waiting = story.state.kill is not None and (
-        story.state.kill.resetting or story.state.kill.written_at is None
-    )
-    with suppress(GuardRefuses):
-        match what:
-            case "run":
-                story.runs_in(how[0], exposed=how[1])
-            case "control":
-                story.control(how)
-            case "proof":
-                story.proof(how)
-            case "write" if waiting:
-                restore = story.state.kill is not None and story.state.kill.resetting
-                story.written(restore=restore) if how else story.write_fails(restore=restore)
-            case "flag":
-                story.flag_is(how)
-            case "operator":
-                story.operator(how[0], until_s=how[1] if how[0] == "hold" else None)
-            case "wait":
-                story.wait(how)
-
-
-run_actions = st.tuples(
-    st.just("run"),
-    st.tuples(st.sampled_from("FFFFPES"), st.sampled_from([True, True, False, None])),
-)
-controls = st.tuples(
-    st.just("control"), st.sampled_from(["passes", "passes", "fails", "powerless", "unknown"])
-)
-own = run_actions | controls
-anything = st.one_of(
-    run_actions,
-    run_actions,
-    run_actions,
-    controls,
-    controls,
-    st.tuples(st.just("proof"), st.booleans()),
-    st.tuples(st.just("write"), st.sampled_from([True, True, False])),
-    st.tuples(st.just("flag"), st.booleans()),
-    st.tuples(
-        st.just("operator"),
-        st.tuples(
-            st.sampled_from(["trip", "reset", "reset", "hold", "release"]),
-            st.sampled_from([None, 5]),
-        ),
-    ),
-    st.tuples(st.just("wait"), st.sampled_from([1, 20, 40, 3600, 50_000])),
-)
-#: A killer's own life, so that stories get past their first trip.
-failing: list[Action] = [("run", ("F", True))] * LIMIT
-kill: list[Action] = [*failing, ("control", "passes"), *failing]
-reset: list[Action] = [("operator", ("reset", None)), ("write", True)]
-life: list[Action] = [*kill, ("write", True), ("proof", True), *reset]
-site: list[Action] = [*failing, ("control", "fails"), *failing, ("control", "passes"), *failing]
-powerless: list[Action] = [*failing, ("control", "powerless"), *failing]
-blind: list[Action] = [("run", ("E", None))] * 4
-stories = st.lists(
-    st.lists(anything, max_size=6)
-    | st.sampled_from([kill, life, life[:6], site, powerless, blind]),
-    max_size=10,
-).map(lambda parts: [action for part in parts for action in part])
-changes = st.fixed_dictionaries(
-    {
-        "mode": st.sampled_from(["enforce", "enforce", "enforce", "observe"]),
-        "act": st.sampled_from(["disable_flag", "disable_flag", "fallback"]),
-        "confirmations": st.integers(1, 3),
-        "clear_passes": st.integers(1, 3),
-        "blind_after": st.integers(2, 4),
-        "kills_per_day": st.integers(1, 3),
-        "human_on_s": st.sampled_from([10, 3600]),
-    }
+from probes.model import Outcome
+from tests.daemon.build import FLAG
+from tests.daemon.tellings import (
+    LIMIT,
+    Action,
+    F,
+    Recorded,
+    Telling,
+    changes,
+    one,
+    own_stories,
+    raises,
+    run_of,
+    runs,
+    stories,
+    told,
 )
 
-
-def told(actions: list[Action], how: dict[str, Any]) -> Recorded:
-    story = Recorded({"rule": "consecutive_failures", "limit": LIMIT}, **how)
-    for action in actions:
-        one(_turned(action, story), story)
-    return story
-
-
-def _turned(action: Action, story: Story) -> Action:
-    # "True" above means exposed: a fallback guard's users are exposed while its flag is off.
-    if action[0] == "run" and story.spec.acts_to and action[1][1] is not None:
-        return ("run", (action[1][0], not action[1][1]))
-    return action
+quick = settings(max_examples=100, deadline=None)
 
 
 # --- properties of each telling ---------------------------------------------------------------
 
 
 def no_trip_before_the_limit_and_the_confirmations(story: Recorded, each: Telling) -> None:
-    if each.trips:
-        failed = [run for run in each.runs if run.outcome is Outcome.FAILED]
-        seen = [
-            run
-            for run in failed
-            if run.exposure is not None and run.exposure.value is (not story.spec.acts_to)
-        ]
-        assert len(failed) >= LIMIT + story.spec.confirmations
-        assert len(seen) >= story.spec.confirmations
+    if not any(not flip.again for flip in each.acts):
+        return
+    spec = story.spec
+    failed = [run for run in each.runs if run.outcome is Outcome.FAILED]
+    exposed = [run for run in failed if run.exposure and run.exposure.value is (not spec.acts_to)]
+    enough = 0
+    for location in {run.location for run in exposed}:
+        here = [run for run in exposed if run.location == location]
+        hard = [run for run in here if run.hard]
+        enough += len(here) >= spec.confirmations or len(hard) >= spec.hard_confirmations
+    assert enough >= spec.quorum
+    assert len(failed) > LIMIT
 
 
-def no_trip_unless_the_last_control_that_measured_passed(story: Recorded, each: Telling) -> None:
-    assert not each.trips or each.control is ControlFinding.PASSES
+def no_trip_without_a_fresh_control_that_passed(story: Recorded, each: Telling) -> None:
+    for act in each.acts:
+        assert each.control is not None
+        helps = {ControlFinding.PASSES, ControlFinding.POWERLESS if act.again else None}
+        assert each.control.finding in helps
+        age_s = (each.now - each.control.started_at).total_seconds()
+        assert age_s <= story.spec.control_max_age_s
+
+
+def the_thing_fails_both_before_and_after_the_control(story: Recorded, each: Telling) -> None:
+    if each.acts and not each.acts[0].again and each.control is not None:
+        failed = [run.started_at for run in each.runs if run.outcome is Outcome.FAILED]
+        assert min(failed) <= each.control.started_at <= max(failed)
 
 
 def a_guard_that_must_keep_its_hands_off_does(story: Recorded, each: Telling) -> None:
+    before, spec = each.before, story.spec
     bound = (
-        each.before.held(each.now)
-        or each.before.human_on(story.spec, each.now)
-        or each.before.human_off(story.spec)
-        or each.before.latched
-        or each.before.kill is not None
-        or story.spec.mode == "observe"
+        before.held(each.now)
+        or before.human_on(spec, each.now)
+        or before.human_off(spec)
+        or bool(before.latched)
+        or spec.mode == "observe"
     )
-    assert not (bound and each.trips)
+    decided = before.kill is not None and before.probation is None
+    steps = [
+        flip for flip in each.flips if flip.by == "guard" and raises(flip) and not flip.fallback
+    ]
+    assert not (bound and (each.acts or steps))
+    assert not (decided and each.acts)
+    fallback = [d for d in each.decisions if isinstance(d, SwitchCircuit) and d.open]
+    by_a_person = isinstance(each.evidence, OperatorAsked)
+    assert not (bound and fallback and not decided and not by_a_person)
 
 
-def only_a_persons_reset_raises_exposure(story: Recorded, each: Telling) -> None:
-    for flip in each.flips:
-        if flip.to is not story.spec.acts_to:
-            assert isinstance(each.evidence, OperatorAsked)
+def a_spent_budget_holds_back_every_kill_but_a_ramps_own(story: Recorded, each: Telling) -> None:
+    if len(each.before.kills) >= story.spec.kills_per_day and each.before.updated_at is not None:
+        day = [at for at in each.before.kills if (each.now - at).total_seconds() < 24 * 3600]
+        if len(day) >= story.spec.kills_per_day:
+            assert all(flip.again for flip in each.acts)
+
+
+def only_a_person_or_a_ramp_that_a_person_wrote_raises_exposure(
+    story: Recorded, each: Telling
+) -> None:
+    for flip in (flip for flip in each.flips if not flip.fallback):
+        assert raises(flip) is (flip.to is not story.spec.acts_to)
+        if not raises(flip):
+            continue
+        if isinstance(each.evidence, OperatorAsked):
             assert (each.evidence.verb, flip.restore, flip.by) == ("reset", True, "ann")
-        else:
-            assert not flip.restore
+            continue
+        kill = each.before.kill
+        assert kill is not None
+        assert (story.spec.recovery, story.spec.mode, kill.by) == ("ramp", "enforce", "guard")
+        assert kill.verified_at is not None
+        assert not kill.resetting
+
+
+def the_fallback_comes_before_the_act(story: Recorded, each: Telling) -> None:
+    flags = [flip.flag for flip in each.flips if not raises(flip)]
+    assert flags in ([], [FLAG], ["plain_page"], ["plain_page", FLAG])
 
 
 def a_run_told_twice_changes_nothing(story: Recorded, each: Telling) -> None:
@@ -219,19 +145,27 @@ def state_and_evidence_survive_json(story: Recorded, each: Telling) -> None:
 def unknown_evidence_decides_no_flip_and_no_incident(story: Recorded, each: Telling) -> None:
     unknown = isinstance(each.evidence, Verdict) and not each.evidence.run_outcome.judges
     if unknown or getattr(each.evidence, "finding", None) is ControlFinding.UNKNOWN:
-        kinds = (Flip, OpenIncident, CloseIncident)
+        kinds = (Flip, OpenIncident, CloseIncident, SwitchCircuit)
         assert not [d for d in each.decisions if isinstance(d, kinds)]
+
+
+def one_thing_that_happens_asks_for_few_runs(story: Recorded, each: Telling) -> None:
+    assert len([d for d in each.decisions if isinstance(d, RunProbe)]) <= 2
 
 
 PROPERTIES: tuple[Callable[[Recorded, Telling], None], ...] = (
     no_trip_before_the_limit_and_the_confirmations,
-    no_trip_unless_the_last_control_that_measured_passed,
+    no_trip_without_a_fresh_control_that_passed,
+    the_thing_fails_both_before_and_after_the_control,
     a_guard_that_must_keep_its_hands_off_does,
-    only_a_persons_reset_raises_exposure,
+    a_spent_budget_holds_back_every_kill_but_a_ramps_own,
+    only_a_person_or_a_ramp_that_a_person_wrote_raises_exposure,
+    the_fallback_comes_before_the_act,
     a_run_told_twice_changes_nothing,
     equal_arguments_give_equal_results,
     state_and_evidence_survive_json,
     unknown_evidence_decides_no_flip_and_no_incident,
+    one_thing_that_happens_asks_for_few_runs,
 )
 
 
@@ -271,14 +205,35 @@ def test_at_most_one_incident_is_open_and_only_the_open_one_closes(
 def test_trips_and_resets_alternate_where_nobody_changes_the_flag_himself(
     actions: list[Action], how: dict[str, Any]
 ) -> None:
-    story = told([action for action in actions if action[0] != "flag"], how)
-    kinds = [flip.restore for flip in story.flips]
+    story = told(
+        [action for action in actions if action[0] != "flag"], {**how, "recovery": "manual"}
+    )
+    kinds = [flip.restore for flip in story.flips if not flip.fallback]
     assert kinds == [bool(n % 2) for n in range(len(kinds))]
 
 
 @quick
+@given(actions=stories, how=changes)
+def test_a_fallback_is_fired_and_let_go_in_turn(actions: list[Action], how: dict[str, Any]) -> None:
+    story = told(actions, how)
+    kinds = [flip.restore for flip in story.flips if flip.fallback]
+    assert kinds == [bool(n % 2) for n in range(len(kinds))]
+    assert len([s for s in story.ever_asked(SwitchCircuit)]) == len(kinds)
+
+
+@quick
+@given(actions=stories, how=changes)
+def test_what_was_told_rebuilds_the_state(actions: list[Action], how: dict[str, Any]) -> None:
+    story = told(actions, how)
+    state = GuardState.new()
+    for telling in story.tellings:
+        state, _ = advance(story.spec, state, telling.evidence, telling.now)
+    assert state == story.state
+
+
+@quick
 @given(
-    actions=st.lists(own, max_size=25),
+    actions=own_stories,
     unknown=st.sampled_from(["E", "S", "control"]),
     where=st.integers(0, 25),
     times=st.integers(1, 3),
@@ -288,25 +243,23 @@ def test_an_unknown_inserted_anywhere_never_adds_a_trip(
     actions: list[Action], unknown: str, where: int, times: int, how: dict[str, Any]
 ) -> None:
     story = told(actions, how)
-    other = Recorded({"rule": "consecutive_failures", "limit": LIMIT}, **how)
-    for n, action in enumerate([*actions, ("wait", 0)]):
+    other = Recorded(**how)
+    for n, action in enumerate([*actions, ("time", 0)]):
         if n == min(where, len(actions)):
             for each in range(times):
                 if unknown == "control":
                     name = f"unknown-{each}"
                     other.tell(ControlRan(ControlFinding.UNKNOWN, name, other.now))
                 else:  # a run takes a second, which must not make the others late
-                    other.wait(-1).runs_in(unknown)
-        one(_turned(action, other), other)
+                    other.wait(-1).runs_in(unknown, location="a")
+        one(action, other)
     assert len(other.flips) <= len(story.flips)
 
 
 @quick
 @given(
     actions=st.lists(
-        st.tuples(
-            st.just("run"), st.tuples(st.sampled_from("FFFPE"), st.sampled_from([False, None]))
-        )
+        run_of("FFFPE", [False, None])
         | st.tuples(st.just("control"), st.sampled_from(["passes", "fails", "unknown"])),
         max_size=40,
     ),
@@ -321,8 +274,7 @@ def test_a_fault_under_which_no_page_is_told_the_exposing_value_never_trips(
 @quick
 @given(
     actions=st.lists(
-        run_actions
-        | st.tuples(st.just("control"), st.sampled_from(["fails", "powerless", "unknown"])),
+        runs | st.tuples(st.just("control"), st.sampled_from(["fails", "powerless", "unknown"])),
         max_size=40,
     ),
     how=changes,
@@ -330,7 +282,7 @@ def test_a_fault_under_which_no_page_is_told_the_exposing_value_never_trips(
 def test_a_site_whose_control_never_passes_never_trips(
     actions: list[Action], how: dict[str, Any]
 ) -> None:
-    assert not told(actions, how).flips
+    assert not [flip for flip in told(actions, how).flips if not flip.fallback]
 
 
 @quick
@@ -338,7 +290,7 @@ def test_a_site_whose_control_never_passes_never_trips(
 def test_a_guards_time_never_runs_backwards(
     actions: list[Action], how: dict[str, Any], back_s: int
 ) -> None:
-    story = told([*actions, ("run", ("F", True))], how)
+    story = told([*actions, F], how)
     last = story.tellings[-1]
     story.wait(-back_s)
     with pytest.raises(ValueError, match="before the state's"):
@@ -350,18 +302,22 @@ def test_a_guards_time_never_runs_backwards(
 def test_these_stories_reach_every_phase() -> None:
     """Guards the properties above against passing because nothing ever happens."""
     reached: set[Phase] = set()
-    trips = 0
+    counted: dict[str, int] = {"trips": 0, "again": 0, "steps": 0}
 
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(actions=stories, how=changes)
     def look(actions: list[Action], how: dict[str, Any]) -> None:
-        nonlocal trips
-        story = Recorded({"rule": "consecutive_failures", "limit": LIMIT}, **how)
+        story = Recorded(**how)
         for action in actions:
-            one(_turned(action, story), story)
+            one(action, story)
             reached.add(story.phase)
-        trips += len(story.flips)
+        acts = [act for telling in story.tellings for act in telling.acts]
+        counted["trips"] += len([act for act in acts if not act.again])
+        counted["again"] += len([act for act in acts if act.again])
+        counted["steps"] += len([flip for flip in story.flips if flip.step is not None])
 
     look()
     assert reached == set(Phase)
-    assert trips > 100
+    assert counted["trips"] > 50
+    assert counted["again"] > 5
+    assert counted["steps"] > 20

@@ -28,23 +28,24 @@ def test_a_guard_turns_suspect_at_the_limit_of_its_rule(failures: int, phase: Ph
     assert Story(LIMIT_3).fails(failures).phase is phase
 
 
-def test_a_suspect_guard_asks_at_once_for_a_traced_confirmation_and_for_its_control() -> None:
+def test_a_suspect_guard_asks_at_once_for_a_traced_run_and_its_control_in_a_fresh_browser() -> None:
     story = Story().suspect()
-    assert story.runs_asked() == [
-        ("widget", Purpose.CONFIRM, 0),
-        ("control", Purpose.CONTROL, 0),
-    ]
-    assert [order.trace for order in story.asked(RunProbe)] == [True, False]
+    (order,) = story.asked(RunProbe)
+    assert story.runs_asked() == [("widget", Purpose.CONFIRM, 0)]
+    assert (order.control, order.control_first) == ("control", False)
+    assert order.trace
+    assert order.fresh
 
 
 @pytest.mark.parametrize(
     ("confirmations", "failures", "trips"),
-    [(1, 0, False), (1, 1, True), (2, 1, False), (2, 2, True), (3, 2, False), (3, 3, True)],
+    [(1, 0, False), (1, 1, True), (3, 2, False), (3, 3, True), (4, 3, False), (4, 4, True)],
 )
 def test_a_kill_needs_so_many_confirmations_after_the_first_breach(
     confirmations: int, failures: int, trips: bool
 ) -> None:
-    story = Story(confirmations=confirmations).suspect().control("passes").fails(failures)
+    story = Story(confirmations=confirmations, hard_confirmations=1)
+    story.suspect().control("passes").fails(failures)
     assert bool(story.flips) is trips
     assert story.phase is (Phase.KILLING if trips else Phase.SUSPECT)
 
@@ -60,16 +61,45 @@ def test_a_kill_turns_the_flag_off_and_opens_an_incident_about_the_widget() -> N
 
 
 def test_the_act_of_a_fallback_guard_is_turning_its_flag_on() -> None:
-    story = Story(act="fallback").suspect().control("passes").fails(2, exposed=True)
+    story = Story(act="fallback").suspect().control("passes").fails(3, exposed=True)
     assert not story.flips, "the fallback was on already, so nobody was exposed"
-    story.fails(2, exposed=False)
+    story.fails(3, exposed=False)
     assert [flip.to for flip in story.flips] == [True]
 
 
-def test_a_control_that_comes_last_trips_at_once() -> None:
-    story = Story().suspect().fails(2)
+def test_a_control_that_comes_last_asks_for_one_more_failure_beside_it() -> None:
+    story = Story().suspect().wait(30).fails(3).control("passes")
+    assert story.blockers == ("no run that confirms has begun since the control passed",)
+    assert ("widget", Purpose.CONFIRM, 0) not in story.runs_asked(), "one is under way"
+    begun = (story.now - at(0)).total_seconds()
+    assert not story.take(run(at_s=begun - 1.1)).flips, "it began before the control"
+    assert story.take(run(at_s=begun - 1)).flips
+
+
+def test_a_control_that_passes_asks_at_once_whether_the_widget_still_fails_beside_it() -> None:
+    story = Story().suspect().fails(purpose=Purpose.CONFIRM).fails(purpose=Purpose.CONFIRM)
+    story.control("fails").fails(purpose=Purpose.CONFIRM).wait(1)
+    assert story.control("passes").runs_asked() == [("widget", Purpose.CONFIRM, 0)]
+
+
+def test_a_control_that_passed_before_the_widget_did_is_no_witness_of_what_fails_next() -> None:
+    story = Story(RATIO).fails(4).control("passes").fails().passes()
+    assert story.phase is Phase.SUSPECT
+    story.fails(4)
+    assert not story.flips, "it may be the whole site this time"
+    assert "the control has not been measured yet" in story.blockers
+    assert story.control("fails").phase is Phase.SITE_DOWN
+
+
+def test_a_control_beside_a_widget_that_passes_is_no_witness_either() -> None:
+    story = Story(RATIO).fails(4).passes().control("passes").fails(4)
     assert not story.flips
-    assert story.control("passes").phase is Phase.KILLING
+    assert story.control("passes").fails().flips
+
+
+def test_a_pass_elsewhere_leaves_the_control_as_it_is() -> None:
+    story = Story().fails(location="a").control("passes").fails(2, location="a")
+    assert story.passes(location="b").fails(location="a").flips
 
 
 def test_passing_runs_clear_a_suspicion_at_their_own_limit() -> None:
@@ -90,23 +120,32 @@ def test_a_breaching_run_ends_the_passing_streak() -> None:
 
 
 def test_a_widget_that_passed_again_is_not_killed_by_a_late_control() -> None:
-    story = Story().suspect().fails(2).passes().control("passes")
+    story = Story().suspect().fails(3).passes().control("passes")
     assert not story.flips
-    assert story.blockers == ("no rule is breached any more",)
-    assert story.fails().phase is Phase.KILLING
+    assert "no rule is breached any more" in story.blockers
+
+
+@pytest.mark.parametrize(("failures", "trips"), [(2, False), (3, True)])
+def test_a_pass_that_ends_the_breach_takes_every_confirmation_with_it(
+    failures: int, trips: bool
+) -> None:
+    story = Story().suspect().control("passes").fails(2).passes()
+    story.fails(failures - 1).control("passes").fails()
+    assert bool(story.flips) is trips
 
 
 def test_a_passing_run_confirms_no_failures_though_the_ratio_is_still_breached() -> None:
     story = Story(RATIO).fails(4).control("passes").passes(3)
     assert story.phase is Phase.SUSPECT
     assert not story.flips
-    assert story.fails(2).flips
+    assert not story.fails().control("passes").fails().flips
+    assert story.fails().flips
 
 
 def test_a_finished_but_slow_run_confirms_a_breach_of_slowness() -> None:
     story = Story(SLOW)
     story.take(slow(3.0)[0]).control("passes")
-    for one in slow(3.0, 3.0):
+    for one in slow(3.0, 3.0, 3.0):
         story.take(one)
     assert story.phase is Phase.KILLING
 
@@ -124,7 +163,7 @@ def test_failures_of_pages_that_were_not_told_the_exposing_value_never_kill(
 ) -> None:
     story = Story().suspect().control("passes").fails(10, exposed=exposed)
     assert story.phase is Phase.SUSPECT
-    assert "0 of 2 confirming runs with the flag seen" in story.blockers
+    assert "0 of 3 confirming runs with the flag seen, or 0 of 2 hard ones" in story.blockers
 
 
 def test_when_the_control_fails_too_the_site_is_blamed_and_the_flag_stays() -> None:
@@ -152,7 +191,7 @@ def test_what_failed_while_the_site_was_down_never_confirms_a_kill() -> None:
     story = Story().suspect().control("fails").fails(5)
     story.control("passes")
     assert not story.flips, "the control passes again, but those runs met the site's fault"
-    story.fails()
+    story.fails(2)
     assert not story.flips
     story.fails()
     assert story.phase is Phase.KILLING
@@ -164,29 +203,30 @@ def test_what_failed_while_the_site_was_down_never_confirms_a_kill() -> None:
 def test_a_run_that_began_before_the_control_passed_again_does_not_confirm() -> None:
     story = Story().suspect().control("fails").control("passes")
     early = (story.state.suspicion.control_at - at(0)).total_seconds() - 0.1  # type: ignore[union-attr]
-    story.take(run(Outcome.FAILED, early)).take(run(Outcome.FAILED, early))
+    for _ in range(3):
+        story.take(run(Outcome.FAILED, early))
     assert not story.flips
-    assert story.fails(2).flips
+    assert story.fails(3).flips
 
 
 def test_a_failing_control_throws_earlier_confirmations_away() -> None:
-    story = Story().suspect().fails().control("fails").control("passes").fails()
+    story = Story().suspect().fails(2).control("fails").control("passes").fails(2)
     assert not story.flips
     assert story.fails().flips
 
 
 def test_an_unmeasured_control_neither_trips_nor_forgets_that_the_site_was_down() -> None:
-    story = Story().suspect().fails(2).control("unknown")
+    story = Story().suspect().fails(3).control("unknown")
     assert not story.flips
     assert "the control could not be measured" in story.blockers
-    assert story.control("passes").flips
-    down = Story().suspect().control("fails").control("unknown").fails(3).control("passes")
+    assert story.control("passes").fails().flips
+    down = Story().suspect().control("fails").control("unknown").fails(4).control("passes")
     assert not down.flips
 
 
 def test_an_old_control_allows_nothing() -> None:
-    story = Story(control_max_age_s=30).suspect().control("passes").wait(27).fails()
-    assert story.blockers == ("1 of 2 confirming runs with the flag seen",)
+    story = Story(control_max_age_s=30).suspect().control("passes").fails().wait(26).fails()
+    assert story.blockers == ("2 of 3 confirming runs with the flag seen, or 0 of 2 hard ones",)
     story.wait(5).fails()
     assert not story.flips
     assert story.blockers == ("the control is older than 30 s",)
@@ -195,7 +235,8 @@ def test_an_old_control_allows_nothing() -> None:
 
 def test_a_control_is_fresh_up_to_its_limit_and_not_after() -> None:
     for age_s, trips in ((30, True), (30.001, False)):
-        story = Story(confirmations=1).suspect().control("passes", started_s_ago=1)
+        story = Story(confirmations=1, hard_confirmations=1).suspect()
+        story.control("passes", started_s_ago=1)
         story.wait(age_s - 1 - 1).fails()
         assert bool(story.flips) is trips
 
@@ -209,11 +250,19 @@ def test_controls_that_come_in_out_of_order_or_from_before_the_failure_are_left_
     assert early.state.suspicion.control is None
 
 
-def test_a_lost_control_is_asked_for_again() -> None:
-    story = Story(control_max_age_s=30).suspect().wait(28).fails()
-    assert ("control", Purpose.CONTROL, 0) not in story.runs_asked()
+@pytest.mark.parametrize(("wait_s", "asked"), [(28, []), (29, []), (30, ["control"])])
+def test_a_pair_that_is_lost_is_asked_for_again_and_one_under_way_is_not_doubled(
+    wait_s: float, asked: list[str]
+) -> None:
+    story = Story(control_max_age_s=30).suspect().wait(wait_s).fails()
+    assert [order.control for order in story.asked(RunProbe)] == asked
+
+
+def test_a_lost_control_is_asked_for_again_by_itself_where_the_breach_is_confirmed() -> None:
+    story = Story(control_max_age_s=30).suspect().fails(3)
+    assert not story.wait(26).fails().asked(RunProbe)
     story.wait(1).fails()
-    assert ("control", Purpose.CONTROL, 0) in story.runs_asked()
+    assert story.runs_asked() == [("control", Purpose.CONTROL, 0)]
 
 
 def test_a_failing_control_is_asked_again_after_a_moment_not_at_once() -> None:
@@ -231,13 +280,14 @@ def test_a_guard_whose_runs_cannot_judge_goes_blind_at_its_limit() -> None:
     story = Story(blind_after=3).runs_in("ES")
     assert story.phase is Phase.ARMED
     assert story.runs_in("E").phase is Phase.BLIND
-    assert story.notes.count("BLIND") == 1
-    assert story.runs_in("E").notes.count("BLIND") == 1, "said once"
+    assert len(story.pages) == 1
+    assert "BLIND: 3 runs in a row could not judge; the last, of widget: error" in story.said
+    assert len(story.runs_in("E").pages) == 1, "said once"
     assert story.passes().phase is Phase.ARMED
 
 
 def test_a_blind_guard_does_not_kill_when_its_control_comes_in() -> None:
-    story = Story(blind_after=3).suspect().fails(2).runs_in("EEE")
+    story = Story(blind_after=3).suspect().fails(3).runs_in("EEE")
     assert story.phase is Phase.BLIND
     assert not story.control("passes").flips
     assert "blind: 3 runs in a row could not judge" in story.blockers
@@ -256,7 +306,7 @@ def test_a_confirmation_that_could_not_judge_is_asked_for_again_until_the_guard_
 def test_unknown_runs_keep_a_suspicion_as_it_is() -> None:
     story = Story().suspect().runs_in("EE")
     assert story.phase is Phase.SUSPECT
-    assert story.control("passes").fails().runs_in("S").fails().phase is Phase.KILLING
+    assert story.control("passes").fails(2).runs_in("S").fails().phase is Phase.KILLING
 
 
 def test_an_observing_guard_says_once_that_it_would_have_tripped() -> None:
@@ -302,10 +352,10 @@ def test_a_run_from_before_the_last_flip_is_stale() -> None:
 def test_a_flag_that_is_known_to_be_off_is_not_killed_again() -> None:
     story = Story().flag_is(True).suspect().control("passes")
     assert "the flag already has the value that the act writes" not in story.blockers
-    off = Story(confirmations=1)
+    off = Story(confirmations=1, hard_confirmations=1)
     off.flag_is(True).suspect().fails()
     off.state = replace(off.state, flag_value=False)
-    assert not off.control("passes").flips
+    assert not off.control("passes").fails().flips
     assert off.blockers == ("the flag already has the value that the act writes",)
 
 
@@ -320,7 +370,7 @@ def test_the_kill_budget_latches_and_a_persons_reset_starts_it_anew() -> None:
     story.killing()
     assert story.phase is Phase.LATCHED
     assert len(story.flips) == 4, "two kills, two resets, and no third kill"
-    assert "LATCHED: 2 kills in 24 h, the budget is 2" in story.notes
+    assert "LATCHED: 2 kills in 24 h, the budget is 2" in story.pages[0]
     assert not story.fails(3).flips[4:]
     assert story.operator("reset").phase is Phase.SUSPECT
     assert story.fails().phase is Phase.KILLING

@@ -1,0 +1,521 @@
+"""Drills on a real engine, journal and flag store; only clock and pool are ours."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import Table, text
+
+from config.schema import Config, DrillSpec, InjectedFault
+from daemon.drill import Ending
+from daemon.drill_report import Report
+from daemon.drills import CRON, DrillRefused, Drills
+from daemon.guard import Phase
+from daemon.metrics import Metrics
+from daemon.scheduler import Scheduler
+from daemon.tables import (
+    AUDIT,
+    BASELINES,
+    CIRCUITS,
+    DECISIONS,
+    DRILLS,
+    EVIDENCE,
+    FLIPS,
+    GUARDS,
+    INCIDENTS,
+    KNOWN_FLAGS,
+    RUNS,
+    TIMELINE,
+)
+from flags.model import FlagState
+from probes.model import Outcome, Purpose
+from tests.daemon.build import FLAG
+from tests.daemon.desk import GUARD, Desk
+
+FAULT = InjectedFault(url="**/api", status=500)
+DRILL = DrillSpec(faults=(FAULT,), max_age_s=3600)
+_walks = count(1)
+F, P = Outcome.FAILED, Outcome.PASSED
+
+
+@dataclass
+class Walked:
+    """A run that a drill asked for."""
+
+    id: str
+    probe: str
+    location: str
+    inject: tuple[InjectedFault, ...]
+    purpose: Purpose
+    control: str
+
+
+class Hall:
+    """A desk's drills, and the pool that walks for them when told to."""
+
+    def __init__(self, desk: Desk, **drill: Any) -> None:
+        self.desk = desk
+        self.walked: list[Walked] = []
+        self.crons: dict[str, tuple[str, Callable[[], object]]] = {}
+        self.config = self.configured(**drill)
+        self.open()
+
+    def configured(self, **drill: Any) -> Config:
+        spec = self.desk.config.guards[GUARD]
+        drilled = spec.model_copy(update={"drill": DRILL.model_copy(update=drill)})
+        return self.desk.config.model_copy(update={"guards": {GUARD: drilled}})
+
+    def open(self) -> None:
+        self.drills = Drills(
+            self.config,
+            self.desk.journal,
+            self.desk.metrics,
+            self.desk.engine.state,
+            self._walk,
+            self._cron,
+            lambda: self.desk.now,
+        )
+        self.drills.start_crons()
+
+    def _walk(
+        self,
+        probe: str,
+        location: str,
+        inject: tuple[InjectedFault, ...],
+        purpose: Purpose,
+        control: str,
+    ) -> str:
+        walk = Walked(f"walk-{next(_walks)}", probe, location, inject, purpose, control)
+        self.walked.append(walk)
+        return walk.id
+
+    def _cron(self, name: str, expression: str | None, work: Callable[[], object]) -> None:
+        if expression is None:
+            self.crons.pop(name, None)
+        else:
+            self.crons[name] = (expression, work)
+
+    # --- when -------------------------------------------------------------------------------
+
+    def start(self) -> str:
+        return self.drills.start(GUARD, "ann", "because")
+
+    def come_in(self, outcome: Outcome = F, control: Outcome = P, **more: Any) -> Hall:
+        """Everything that was asked for by now is walked, a second each, and comes in."""
+        asked, self.walked = self.walked, []
+        for each in asked:
+            alone = control if each.probe == "control" else outcome
+            walks = [(each.id, each.probe, alone)]
+            if each.control:
+                walks.append((f"{each.id}-control", each.control, control))
+            for name, probe, what in walks:
+                one = self.desk.run_now(
+                    what,
+                    id=name,
+                    probe=probe,
+                    purpose=Purpose.DRILL,
+                    exposed=probe != "control",
+                    pair=each.id if each.control else "",
+                    **more,
+                )
+                self.desk.wait()
+                assert self.drills.take(one)
+        return self
+
+    def tick(self, seconds: float = 0.5) -> Hall:
+        self.desk.wait(seconds)
+        self.drills.pass_time()
+        return self
+
+    def good(self) -> Report:
+        """A whole drill that would have killed."""
+        drill = self.start()
+        for _ in range(10):
+            if self.told(drill).ending is None:
+                self.come_in().tick()
+        return self.told(drill)
+
+    # --- then -------------------------------------------------------------------------------
+
+    def told(self, drill: str) -> Report:
+        told = self.drills.report(drill)
+        assert told is not None
+        return told
+
+    def sample(self, name: str) -> float | None:
+        return self.desk.sample(name, guard=GUARD)
+
+
+@pytest.fixture
+def hall(desk: Desk) -> Hall:
+    desk.passes()
+    desk.engine.poll_flags()
+    return Hall(desk)
+
+
+def everything(desk: Desk, *but: Table) -> dict[str, list[Any]]:
+    """Each row of each table, as its bytes are in the journal and in the flag store."""
+    found: dict[str, list[Any]] = {}
+    tables = (AUDIT, BASELINES, CIRCUITS, DECISIONS, DRILLS, EVIDENCE, FLIPS, GUARDS, INCIDENTS)
+    with desk.journal.engine.begin() as db:
+        for table in (*tables, KNOWN_FLAGS, RUNS, TIMELINE):
+            if table not in but:
+                rows = db.execute(text(f"SELECT * FROM {table.name}"))  # noqa: S608 - our own name
+                found[table.name] = [tuple(row) for row in rows]
+    found["flags"] = [(desk.gates, desk.flag_state)]
+    return found
+
+
+def test_a_good_drill_writes_its_runs_and_its_report_and_nothing_else(hall: Hall) -> None:
+    before, state = everything(hall.desk, RUNS, DRILLS), hall.desk.saved()
+
+    told = hall.good()
+
+    assert (told.ending, told.good, told.would_kill) == (Ending.WOULD_KILL, True, True)
+    assert told.says.startswith(f"would have turned {FLAG} off after ")
+    assert everything(hall.desk, RUNS, DRILLS) == before
+    assert hall.desk.saved() == state
+    assert hall.desk.engine.state(GUARD) == state
+    hall.desk.engine.apply_pending()
+    assert (hall.desk.flag_state, hall.desk.dispatched) == (FlagState.ON, [])
+    (row,) = hall.desk.rows(DRILLS)
+    assert (row["guard"], row["good"], row["detection_s"]) == (GUARD, True, told.detection_s)
+    kept = [each for each in hall.desk.rows(RUNS) if each["purpose"] == "drill"]
+    assert len(kept) == len(told.runs) >= 4
+
+
+def test_its_runs_do_not_count_for_the_real_guard(hall: Hall) -> None:
+    told = hall.good()
+    hall.desk.passes()
+    assert hall.desk.phase is Phase.ARMED
+    hall.desk.fails()
+    assert hall.desk.phase is Phase.SUSPECT
+    suspicion = hall.desk.saved().suspicion
+    assert suspicion is not None
+    assert suspicion.first_failed_at > hall.told(told.id).asked_at
+    assert suspicion.reason == "widget: 1 failed runs in a row, limit 1"
+
+
+def test_runs_that_are_no_drills_are_left_to_the_engine(hall: Hall) -> None:
+    hall.start()
+    one = hall.desk.run_now(F)
+    assert hall.drills.take(one) is False
+    assert one.id not in {row["id"] for row in hall.desk.rows(RUNS)}
+
+
+def test_faults_go_into_each_run_and_into_the_control_beside_it(hall: Hall) -> None:
+    hall.start()
+    (first,) = hall.walked
+    assert (first.probe, first.control, first.inject) == ("widget", "", (FAULT,))
+    hall.come_in()
+    (pair,) = hall.walked
+    assert (pair.probe, pair.control, pair.inject) == ("widget", "control", (FAULT,))
+    assert {first.purpose, pair.purpose} == {Purpose.DRILL}
+
+
+def test_a_report_tells_the_drill_while_it_is_under_way(hall: Hall) -> None:
+    drill = hall.start()
+    hall.come_in()
+    told = hall.told(drill)
+    assert (told.ending, told.says) == (None, "under way: runs so far 1")
+    assert (told.by, told.reason, told.faults) == (
+        "ann",
+        "because",
+        ("**/api is answered with 500",),
+    )
+    assert hall.drills.latest(GUARD) == told
+    assert hall.desk.rows(DRILLS) == []
+
+
+def test_what_was_told_at_the_end_is_what_is_kept(hall: Hall) -> None:
+    told = hall.good()
+    hall.open()
+    assert hall.told(told.id) == told
+    assert hall.drills.reports() == hall.drills.reports(GUARD) == (told,)
+    assert hall.drills.reports("another") == ()
+    assert hall.drills.report("no such") is None
+
+
+def test_drills_are_listed_newest_first_the_one_under_way_on_top(hall: Hall) -> None:
+    first = hall.good()
+    second = hall.good()
+    third = hall.start()
+    assert [each.id for each in hall.drills.reports()] == [third, second.id, first.id]
+    assert [each.id for each in hall.drills.reports(limit=2)] == [third, second.id]
+
+
+# --- who goes first -----------------------------------------------------------------------------
+
+
+def test_one_at_a_time(hall: Hall) -> None:
+    drill = hall.start()
+    with pytest.raises(DrillRefused, match=f"drill {drill} of {GUARD} is under way"):
+        hall.start()
+    hall.tick(100)
+    assert hall.told(drill).ending is Ending.TIME_OVER
+    assert hall.start() != drill
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [
+        (lambda desk: desk.fails(), "suspicious: what really broke goes first"),
+        (lambda desk: desk.trip(), "has tripped: reset it first"),
+        (lambda desk: desk.trip().proof(), "has tripped: reset it first"),
+        (lambda desk: desk.engine.flip(FLAG, False, "ann", "x"), "is off, so no page shows"),
+    ],
+    ids=["suspect", "killing", "killed", "human_off"],
+)
+def test_a_drill_that_would_be_in_the_way_or_in_vain_is_refused(
+    hall: Hall, happens: Callable[[Desk], object], why: str
+) -> None:
+    happens(hall.desk)
+    with pytest.raises(DrillRefused, match=why):
+        hall.start()
+    assert (hall.walked, hall.drills.reports()) == ([], ())
+
+
+def test_a_guard_without_a_drill_is_refused(hall: Hall) -> None:
+    hall.drills.reload(hall.desk.config)
+    with pytest.raises(DrillRefused, match=r"has no drill: add guards\.shield\.drill"):
+        hall.start()
+    with pytest.raises(KeyError):
+        hall.drills.start("nobody", "ann")
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+def test_a_real_fault_ends_a_drill_that_says_nothing(hall: Hall, by_time: bool) -> None:
+    hall.good()
+    drill = hall.start()
+    hall.desk.fails()
+    if by_time:
+        hall.tick()
+    else:
+        hall.come_in()
+    told = hall.told(drill)
+    assert (told.ending, told.good) == (Ending.ABORTED, False)
+    assert "the real guard is busy with what really broke" in told.says
+    assert hall.walked == ([hall.walked[0]] if by_time else [])
+    assert hall.sample("tripflag_drill_success") == 1
+    assert hall.desk.phase is Phase.SUSPECT
+
+
+def test_the_rest_of_an_ended_drill_is_kept_but_changes_nothing(hall: Hall) -> None:
+    drill = hall.start()
+    hall.tick(100)
+    told = hall.told(drill)
+    hall.come_in()
+    assert hall.told(drill) == told
+    assert "drill" in {row["purpose"] for row in hall.desk.rows(RUNS)}
+    assert hall.walked == []
+
+
+def test_a_run_told_twice_counts_once(hall: Hall) -> None:
+    drill = hall.start()
+    (walk,) = hall.walked
+    one = hall.desk.run_now(F, id=walk.id, purpose=Purpose.DRILL)
+    assert hall.drills.take(one)
+    assert hall.drills.take(one)
+    assert len(hall.told(drill).runs) == 1
+
+
+def test_a_probe_is_walked_again_at_its_pace_but_never_beside_itself(desk: Desk) -> None:
+    hall = Hall(desk, within_s=600)
+    hall.start()
+    hall.tick(70)
+    assert [each.probe for each in hall.walked] == ["widget"], "the first is still under way"
+    hall.come_in(P).tick(0)
+    assert [each.probe for each in hall.walked] == ["widget"]
+    hall.come_in(P).tick(50)
+    assert hall.walked == []
+    hall.tick(10)
+    assert [each.probe for each in hall.walked] == ["widget"]
+
+
+def test_a_run_is_asked_for_at_each_location(desk: Desk) -> None:
+    hall = Hall(desk)
+    probes = dict(hall.config.probes)
+    probes["widget"] = probes["widget"].model_copy(update={"locations": ("near", "far")})
+    hall.config = hall.config.model_copy(update={"probes": probes})
+    hall.open()
+    hall.start()
+    assert [each.location for each in hall.walked] == ["near", "far"]
+
+
+def test_a_control_alone_is_walked_with_the_faults_too(hall: Hall) -> None:
+    drill = hall.start()
+    hall.come_in(control=Outcome.ERROR).come_in(control=Outcome.ERROR)
+    for _ in range(8):
+        hall.tick()
+    alone = [each for each in hall.walked if each.probe == "control"]
+    assert alone
+    assert {each.inject for each in alone} == {(FAULT,)}
+    hall.come_in().come_in()
+    assert hall.told(drill).good
+
+
+def test_a_control_without_a_browser_goes_beside_a_journey(hall: Hall) -> None:
+    probes = dict(hall.config.probes)
+    probes["control"] = hall.config.probes["widget"].model_copy(
+        update={"kind": "request", "interval_s": None}
+    )
+    hall.config = hall.config.model_copy(update={"probes": probes})
+    hall.open()
+    hall.start()
+    hall.come_in(control=Outcome.ERROR).come_in(control=Outcome.ERROR)
+    for _ in range(8):
+        hall.tick()
+    assert {each.probe for each in hall.walked} == {"widget"}
+    assert "control" in {each.control for each in hall.walked}
+
+
+def test_a_report_that_cannot_be_kept_is_tried_again(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = hall.start()
+    hall.desk.wait(100)
+    with hall.desk.journal.engine.begin() as db:
+        db.execute(text("ALTER TABLE drills RENAME TO away"))
+    with pytest.raises(Exception, match="no such table"):
+        hall.drills.pass_time()
+    with hall.desk.journal.engine.begin() as db:
+        db.execute(text("ALTER TABLE away RENAME TO drills"))
+    hall.tick()
+    assert [row["id"] for row in hall.desk.rows(DRILLS)] == [drill]
+
+
+# --- proven -------------------------------------------------------------------------------------
+
+
+def test_a_guard_is_unproven_until_a_good_drill_and_again_when_that_is_old(hall: Hall) -> None:
+    unproven, now = hall.drills.unproven, lambda: hall.desk.now
+    assert unproven(GUARD, now())
+    told = hall.good()
+    assert told.proven_at == told.asked_at
+    limit = told.asked_at + timedelta(seconds=3600)
+    assert not unproven(GUARD, limit)
+    assert unproven(GUARD, limit + timedelta(seconds=1))
+    failed = hall.start()
+    hall.tick(100)
+    assert (hall.told(failed).good, hall.told(failed).proven_at) == (False, told.asked_at)
+    assert not unproven(GUARD, now())
+    hall.open()
+    assert not unproven(GUARD, now())
+
+
+def test_a_guard_without_a_drill_is_never_unproven(hall: Hall) -> None:
+    hall.drills.reload(hall.desk.config)
+    assert not hall.drills.unproven(GUARD, hall.desk.now)
+    assert hall.sample("tripflag_guard_unproven") is None
+
+
+def test_metrics_tell_the_last_drill_and_whether_the_guard_is_proven(hall: Hall) -> None:
+    assert hall.sample("tripflag_drill_success") is None
+    assert hall.sample("tripflag_guard_unproven") == 1
+    told = hall.good()
+    assert hall.sample("tripflag_drill_success") == 1
+    assert hall.sample("tripflag_drill_detection_seconds") == told.detection_s
+    assert hall.sample("tripflag_drill_timestamp_seconds") == told.asked_at.timestamp()
+    assert hall.sample("tripflag_guard_unproven") == 0
+    hall.start()
+    hall.tick(100)
+    assert hall.sample("tripflag_drill_success") == 0
+    assert hall.sample("tripflag_drill_detection_seconds") == told.detection_s
+    hall.desk.wait(3600)
+    hall.drills.show()
+    assert hall.sample("tripflag_guard_unproven") == 1
+
+
+def test_a_restart_shows_what_the_last_drill_was(hall: Hall) -> None:
+    told = hall.good()
+    aborted = hall.start()
+    hall.desk.fails()
+    hall.tick()
+    assert hall.told(aborted).ending is Ending.ABORTED
+    hall.desk.reopen()
+    hall.open()
+    assert hall.sample("tripflag_drill_success") == 1
+    assert hall.sample("tripflag_drill_detection_seconds") == told.detection_s
+    assert hall.sample("tripflag_guard_unproven") == 0
+
+
+def test_promtool_accepts_the_drills_metrics(hall: Hall) -> None:
+    hall.good()
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=generate_latest(hall.desk.metrics.registry),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+# --- configuration ------------------------------------------------------------------------------
+
+
+def test_a_cron_drills_and_a_refused_one_is_no_error(desk: Desk) -> None:
+    hall = Hall(desk, cron="30 4 * * mon")
+    expression, work = hall.crons[f"drill {GUARD}"]
+    assert expression == "30 4 * * mon"
+    work()
+    work()
+    (told,) = hall.drills.reports()
+    assert told.by == CRON
+
+
+def test_a_reload_places_and_removes_crons_and_series(hall: Hall) -> None:
+    assert hall.crons == {}
+    hall.drills.reload(hall.configured(cron="0 5 * * *"))
+    assert [expression for expression, _ in hall.crons.values()] == ["0 5 * * *"]
+    hall.good()
+    hall.drills.reload(hall.desk.config)
+    assert hall.crons == {}
+    assert hall.sample("tripflag_drill_success") is None
+
+
+def test_a_reload_aborts_a_drill_of_what_changed_and_no_other(hall: Hall) -> None:
+    drill = hall.start()
+    hall.drills.reload(hall.configured())
+    hall.tick()
+    assert hall.told(drill).ending is None
+    hall.drills.reload(hall.configured(within_s=5))
+    hall.tick()
+    assert hall.told(drill).says == "aborted, and says nothing: the configuration changed"
+    second = hall.start()
+    hall.drills.reload(hall.desk.config.model_copy(update={"guards": {}}))
+    hall.tick()
+    assert hall.told(second).ending is Ending.ABORTED
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path, desk: Desk) -> Iterator[Scheduler]:
+    made = Scheduler(
+        desk.config.model_copy(update={"probes": {}}), {}, Metrics(CollectorRegistry(), (1,))
+    )
+    yield made
+    made.stop()
+
+
+def test_the_scheduler_does_a_chore_at_its_cron_until_told_not_to(scheduler: Scheduler) -> None:
+    done = threading.Event()
+    soon = datetime.now(UTC)
+    scheduler.start()
+    scheduler.cron("drill", "* * * * *", done.set)
+    (job,) = scheduler._scheduler.get_jobs()
+    wait_s = (job.next_run_time - soon).total_seconds()
+    assert 0 < wait_s <= 60.1
+    job.modify(next_run_time=soon)
+    assert done.wait(10)
+    scheduler.cron("drill", None, done.set)
+    scheduler.cron("drill", None, done.set)
+    assert scheduler._scheduler.get_jobs() == []
