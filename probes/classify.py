@@ -6,92 +6,92 @@ import re
 import traceback
 from pathlib import Path
 
-import requests
-
 from config.schema import UplinkSpec
 from probes.browser import PlaywrightError, PlaywrightTimeout, Session
-from probes.journey import Skipped, first_line
-from probes.model import Outcome
+from probes.model import FailureClass, Finding, Outcome
+from probes.net_errors import net_error
+from probes.promises import PromiseBroken, Skipped, first_line
+from probes.uplink import unless_uplink_is_away
 
-#: Chromium's own words for faults between us and the network, never of one target.
-#: ERR_NAME_NOT_RESOLVED is among them: a name server that did not answer and a name that does not
-#: exist look the same from here.
-OUR_NETWORK = re.compile(
-    r"net::ERR_(NAME_NOT_RESOLVED|INTERNET_DISCONNECTED|NETWORK_CHANGED|PROXY_\w+|"
-    r"ADDRESS_UNREACHABLE|NETWORK_ACCESS_DENIED|INSUFFICIENT_RESOURCES|OUT_OF_MEMORY|"
-    r"NETWORK_IO_SUSPENDED|DNS_\w+|TUNNEL_CONNECTION_FAILED|SOCKS_\w+|BLOCKED_BY_CLIENT|UNSAFE_PORT)"
+_LOST = {
+    FailureClass.RENDERER: "the page's renderer crashed",
+    FailureClass.BROWSER: "the browser died",
+}
+_NAVIGATION = re.compile(
+    r"(Page|Frame)\.(goto|reload|go_back|go_forward|wait_for_(url|load_state))"
 )
-NET_ERROR = re.compile(r"net::ERR_\w+")
 
 
-def classify(
-    session: Session, ending: BaseException | None, uplink: UplinkSpec
-) -> tuple[Outcome, str]:
+def classify(session: Session, ending: BaseException | None, uplink: UplinkSpec) -> Finding:
     """Tell the target's fault from ours.
 
     Tried by hand, each as its own fault: a killed renderer ends `goto` with net::ERR_ABORTED
     and a `crash` event, which comes after it; a killed Chromium or node driver ends any call
     with TargetClosedError, but an assertion under way as if it had not held; a page that never
     answers ends with a timeout before any response of the navigation; a page that answers and
-    then hangs ends with one after it.
+    then hangs ends with one after it, its document still incomplete.
+
+    Memory: a page that fills its heap crashes its renderer by SIGTRAP, as each of Chromium's own
+    checks does, and the kernel's killer sends SIGKILL, as anybody can. Neither the `crash` event
+    nor Target.targetCrashed tells them apart, so both are `renderer`; `out_of_memory` is said only
+    where Chromium itself says so.
     """
     if ending is None:
-        return Outcome.PASSED, ""
+        return Finding(Outcome.PASSED)
+    reason = first_line(ending)
     if isinstance(ending, Skipped):
-        return Outcome.SKIPPED, first_line(ending)
+        return Finding(Outcome.SKIPPED, reason, ending.failure)
     if lost := session.lost():
-        return Outcome.ERROR, f"{lost}: {first_line(ending)}"
+        return Finding(Outcome.ERROR, f"{_LOST[lost]}: {reason}", lost)
     match ending:
         case AssertionError():
-            return _broken_promise(session, first_line(ending), uplink)
-        case PlaywrightTimeout() if session.answered:
-            return _broken_promise(session, first_line(ending), uplink)
+            return _broken_promise(session, ending, uplink)
+        case PlaywrightTimeout() if session.traffic.answered:
+            return _broken_promise(session, ending, uplink)
         case PlaywrightTimeout():
-            return unless_uplink_is_away(uplink, f"no answer in time: {first_line(ending)}")
-        case PlaywrightError():
-            return _browser_error(ending, uplink)
+            late = f"no answer in time: {reason}"
+            return unless_uplink_is_away(uplink, late, FailureClass.NO_FIRST_BYTE)
+        case PlaywrightError() if error := net_error(ending.message):
+            if error.ours:
+                return Finding(Outcome.ERROR, f"our network: {reason}", error.failure)
+            return unless_uplink_is_away(uplink, reason, error.failure)
         case _:
-            return Outcome.ERROR, f"the journey's own code: {_where(ending)}"
+            own = f"the journey's own code: {_where(ending)}"
+            return Finding(Outcome.ERROR, own, FailureClass.JOURNEY)
 
 
-def _browser_error(ending: PlaywrightError, uplink: UplinkSpec) -> tuple[Outcome, str]:
-    if OUR_NETWORK.search(ending.message):
-        return Outcome.ERROR, f"our network: {first_line(ending)}"
-    if NET_ERROR.search(ending.message):
-        return unless_uplink_is_away(uplink, first_line(ending))
-    return Outcome.ERROR, f"the journey's own code: {_where(ending)}"
+def is_hard(finding: Finding, ending: BaseException | None) -> bool:
+    """Say whether a run failed in a way that its journey calls beyond doubt."""
+    failed = finding.outcome is Outcome.FAILED and finding.failure is FailureClass.PROMISE
+    return failed and isinstance(ending, PromiseBroken) and ending.hard
 
 
-def _broken_promise(session: Session, reason: str, uplink: UplinkSpec) -> tuple[Outcome, str]:
+def _broken_promise(session: Session, ending: BaseException, uplink: UplinkSpec) -> Finding:
     """Blame the target for a page that answered, unless we kept its own requests from it.
 
     The flagged thing's API can be another host than the page's: where our name server loses just
     that one, the page shows an error as if the API had broken, and the control, which asks for
     nothing there, passes.
     """
-    unanswered = session.unanswered()
+    reason = first_line(ending)
+    unanswered = session.traffic.unanswered()
     for why in unanswered:
-        if OUR_NETWORK.search(why):
-            return Outcome.ERROR, f"our network: {why} under the page: {reason}"
-    return unless_uplink_is_away(uplink, reason) if unanswered else (Outcome.FAILED, reason)
+        if (error := net_error(why)) and error.ours:
+            below = f"our network: {error.name} under the page: {reason}"
+            return Finding(Outcome.ERROR, below, error.failure)
+    failure = _kind(session, ending)
+    if broke_off := net_error(session.traffic.broke_off):
+        reason = f"the page broke off with {broke_off.name}: {reason}"
+    if unanswered:
+        return unless_uplink_is_away(uplink, reason, failure)
+    return Finding(Outcome.FAILED, reason, failure)
 
 
-def unless_uplink_is_away(uplink: UplinkSpec, reason: str) -> tuple[Outcome, str]:
-    """Blame the target for what `reason` says, but only while our own uplink answers."""
-    if uplink_is_away(uplink):
-        return Outcome.ERROR, f"our uplink is away ({', '.join(uplink.urls)}): {reason}"
-    return Outcome.FAILED, reason
-
-
-def uplink_is_away(uplink: UplinkSpec) -> bool:
-    """Say whether none of the operator's well-known addresses answers; any status is an answer."""
-    for url in uplink.urls:
-        try:
-            requests.head(url, timeout=uplink.timeout_s, allow_redirects=False)
-        except requests.RequestException:
-            continue
-        return False
-    return bool(uplink.urls)
+def _kind(session: Session, ending: BaseException) -> FailureClass:
+    if broke_off := net_error(session.traffic.broke_off):
+        return broke_off.failure
+    late = isinstance(ending, PlaywrightTimeout) and _NAVIGATION.match(ending.message)
+    return FailureClass.STALLED if late or session.traffic.stalled else FailureClass.PROMISE
 
 
 def _where(cause: BaseException) -> str:

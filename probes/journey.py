@@ -30,7 +30,9 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from probes.browser import Locator, Page, Session, expect
-from probes.model import Exposure, Outcome, ProbeError, Step, ToggleResponse
+from probes.model import Exposure, FailureClass, Outcome, ProbeError, Step, ToggleResponse
+from probes.promises import Skipped, appears, first_line, promise, step_outcome
+from probes.text import bounded
 
 __all__ = [
     "Locator",
@@ -44,9 +46,6 @@ __all__ = [
     "step",
 ]
 
-#: Longest text of the target's that goes into a message.
-MAX_SEEN = 300
-
 
 class Params(BaseModel):
     """Base of a journey's parameters: frozen, and an unknown key is an error."""
@@ -56,14 +55,6 @@ class Params(BaseModel):
 
 class JourneyError(ProbeError):
     """A journey that cannot be loaded or found."""
-
-
-class PromiseBroken(AssertionError):
-    """The target did not do what the journey says it promises."""
-
-
-class Skipped(Exception):
-    """No exposure, or a legitimate business answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,62 +113,6 @@ def step(name: str) -> Iterator[None]:
         recorder.steps.append(Step(name, outcome, time.monotonic() - started, message))
 
 
-def step_outcome(cause: BaseException) -> Outcome:
-    """Outcome of a step that an exception ended, as far as the exception alone tells."""
-    if isinstance(cause, Skipped):
-        return Outcome.SKIPPED
-    return Outcome.FAILED if isinstance(cause, AssertionError) else Outcome.ERROR
-
-
-def promise(holds: bool, what: str, *, expected: object = None, seen: object = None) -> None:
-    """State what the target owes its users.
-
-    Args:
-        holds: whether it does what it owes.
-        what: the promise, in words.
-        expected: what should have been seen.
-        seen: what was; a function is called only where the promise is broken, since looking costs.
-
-    Raises:
-        PromiseBroken: it does not hold; the message names what was expected and what was seen.
-    """
-    if holds:
-        return
-    if callable(seen):
-        seen = seen()
-    wanted = "" if expected is None else f" expected {expected!r},"
-    detail = "" if expected is None and seen is None else f":{wanted} saw {seen!r}"
-    raise PromiseBroken(bounded(f"{what}{detail}"))
-
-
-def appears(
-    locator: Locator, what: str, within_s: float, seen: Callable[[], object] | None = None
-) -> None:
-    """State that something becomes visible in time.
-
-    Raises:
-        PromiseBroken: it did not; the message says `what`, the time, and what `seen` returns then.
-    """
-    try:
-        expect(locator).to_be_visible(timeout=within_s * 1000)
-    except AssertionError:
-        promise(False, f"{what} within {within_s:g} s", seen=seen() if seen else "nothing")
-
-
-def bounded(text: str, limit: int = MAX_SEEN) -> str:
-    """Cut the target's text to a length that fits a log line."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def first_line(cause: BaseException) -> str:
-    """Return what an exception says in one bounded line."""
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    kind = "" if isinstance(cause, AssertionError | Skipped) else f"{type(cause).__name__}: "
-    # Playwright's assertions put what they saw on the lines after the first.
-    until = next((n for n, line in enumerate(lines) if line.startswith("Call log")), 3)
-    return bounded(kind + "; ".join(lines[: min(until, 3)]))
-
-
 class Visit:
     """One run as its journey sees it: parameters, addresses, what the page asked for and got."""
 
@@ -208,11 +143,25 @@ class Visit:
 
     def statuses(self, path: str) -> list[int | None]:
         """HTTP statuses of the page's requests whose URL has this path; None: no answer (yet)."""
-        return self._session.statuses(path)
+        return self._session.traffic.statuses(path)
 
-    def skip(self, reason: str) -> NoReturn:
-        """End the run as `skipped`: it says nothing about the flagged thing."""
-        raise Skipped(bounded(reason))
+    def server_errors(self) -> list[int]:
+        """5xx that the page's own calls of the target have got, in order."""
+        return self._session.traffic.server_errors()
+
+    def loading(self) -> bool:
+        """True while the page still waits for an answer, or a script, of the target's."""
+        return self._session.traffic.loading
+
+    def skip(self, reason: str, *, business: bool = False) -> NoReturn:
+        """End the run as `skipped`: it says nothing about the flagged thing.
+
+        Args:
+            reason: in one sentence.
+            business: the target gave a legitimate answer; otherwise there was no exposure.
+        """
+        failure = FailureClass.BUSINESS if business else FailureClass.NO_EXPOSURE
+        raise Skipped(bounded(reason), failure)
 
 
 @contextmanager

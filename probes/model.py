@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -51,6 +51,14 @@ class FailureClass(StrEnum):
     JOURNEY = "journey"
     NO_EXPOSURE = "no_exposure"
     BUSINESS = "business"
+
+
+class Finding(NamedTuple):
+    """What a run's ending says: outcome, why in one sentence, and what kind of thing it was."""
+
+    outcome: Outcome
+    reason: str = ""
+    failure: FailureClass | None = None
 
 
 class Purpose(StrEnum):

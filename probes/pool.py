@@ -1,7 +1,7 @@
 """Local worker processes, each with its own warm browser: deadline, kill, recycle, replace.
 
 Two deadlines: a soft one inside the run, which still saves the evidence, and a hard one here, which
-kills the worker and its Chromium. Every job gives exactly one run, whatever dies.
+kills the worker and its Chromium. Every job gives exactly its runs, whatever dies: one, or a pair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
@@ -24,7 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from config.schema import BrowserSpec, PoolSpec
 from probes import orphans, worker
-from probes.model import Outcome, Run
+from probes.model import FailureClass, Outcome, Run
 from probes.runner import Job
 
 log = structlog.get_logger(__name__)
@@ -40,14 +40,15 @@ class _UnderWay:
 
     started_at: datetime
     overdue_at: float
-    future: Future[Run]
+    future: Future[tuple[Run, ...]]
 
 
 class LocalPool:
     """Worker processes of one location.
 
-    `done` is called once for each job that was begun, with its run, mostly from a thread of the
-    pool's: it must not block.
+    `done` is called once for each run of a job that was begun, mostly from a thread of the pool's:
+    it must not block. The runs of a pair come together, in the order in which they were walked;
+    where the worker dies in the second one, the first is lost with it.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class LocalPool:
         return len(self._waiting)
 
     def submit(self, job: Job) -> None:
-        """Queue a job; its run comes to `done`, also where the pool or the worker dies.
+        """Queue a job; its runs come to `done`, also where the pool or the worker dies.
 
         What a guard waits for goes before what is only due. A stopped pool drops it.
         """
@@ -113,15 +114,15 @@ class LocalPool:
                 if not self._waiting or len(self._running) >= self._spec.workers:
                     return
                 _, _, job = heappop(self._waiting)
-                hard_s = job.probe.timeout_s + self._spec.hard_margin_s
+                hard_s = job.timeout_s + self._spec.hard_margin_s
                 future = self._schedule(job, hard_s)
                 overdue_at = time.monotonic() + hard_s + OVERDUE_S
                 self._running[job.id] = _UnderWay(datetime.now(UTC), overdue_at, future)
             # Outside the lock: a future that is done already calls back here and now.
             future.add_done_callback(partial(self._ended, job))
 
-    def _schedule(self, job: Job, hard_s: float) -> Future[Run]:
-        future: Future[Run]
+    def _schedule(self, job: Job, hard_s: float) -> Future[tuple[Run, ...]]:
+        future: Future[tuple[Run, ...]]
         try:
             try:
                 future = self._pool.schedule(worker.execute, args=(job,), timeout=hard_s)
@@ -156,36 +157,38 @@ class LocalPool:
         ).start()
         self._pool = self._new_pool()
 
-    def _ended(self, job: Job, future: Future[Run]) -> None:
+    def _ended(self, job: Job, future: Future[tuple[Run, ...]]) -> None:
         with self._lock:
             started_at = self._running.pop(job.id).started_at
         try:
-            run = future.result()
+            runs = future.result()
         except TimeoutError:
-            run = self._lost(
+            runs = self._lost(
                 job,
                 started_at,
                 f"killed: not done {self._spec.hard_margin_s:g} s after its time-out of "
-                f"{job.probe.timeout_s:g} s; browser or journey hung where no time-out reaches",
+                f"{job.timeout_s:g} s; browser or journey hung where no time-out reaches",
             )
         except ProcessExpired as cause:
             reason = f"the worker process died (exit code {cause.exitcode}) under the run"
-            run = self._lost(job, started_at, reason)
+            runs = self._lost(job, started_at, reason)
         except CancelledError:
-            run = self._lost(job, started_at, "cancelled: the pool was stuck")
+            runs = self._lost(job, started_at, "cancelled: the pool was stuck")
         # A SystemExit that went on from here would end pebble's thread, and with it the pool.
         except BaseException as cause:
-            run = self._lost(job, started_at, f"the pool broke: {cause!r}")
+            runs = self._lost(job, started_at, f"the pool broke: {cause!r}")
         self._pump()
-        self._done(run)
+        for run in runs:
+            self._done(run)
 
-    def _lost(self, job: Job, started_at: datetime, reason: str) -> Run:
+    def _lost(self, job: Job, started_at: datetime, reason: str) -> tuple[Run, ...]:
         if self._closing.is_set():
             reason = f"cancelled: the daemon stopped ({reason})"
         # The worker is dead, its Chromium may not be; finding that out takes time, so not here.
         threading.Thread(target=self._sweep, name="orphan-sweep", daemon=True).start()
-        took_s = (datetime.now(UTC) - started_at).total_seconds()
-        return job.run(started_at, max(0.0, took_s), Outcome.ERROR, reason)
+        took_s = max(0.0, (datetime.now(UTC) - started_at).total_seconds())
+        lost = [part.run(started_at, took_s, Outcome.ERROR, reason) for part in job.parts]
+        return tuple(replace(run, failure=FailureClass.WORKER) for run in lost)
 
     def _sweep(self) -> None:
         if count := orphans.sweep(self._owner):
@@ -209,7 +212,7 @@ class LocalPool:
             left = [each.future for each in self._running.values()]
         self._end(self._pool, left)
 
-    def _end(self, pool: ProcessPool, left: Iterable[Future[Run]]) -> None:
+    def _end(self, pool: ProcessPool, left: Iterable[Future[tuple[Run, ...]]]) -> None:
         """Kill a pool's workers, then end the futures of theirs that pebble forgets about."""
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()

@@ -10,21 +10,42 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from config.schema import BrowserSpec, JourneyProbe, ProbeSpec, TargetSpec, UplinkSpec
+from config.schema import (
+    BrowserSpec,
+    InjectedFault,
+    JourneyProbe,
+    ProbeSpec,
+    PromqlProbe,
+    TargetSpec,
+    UplinkSpec,
+)
 from probes.browser import PlaywrightError, Session, WarmBrowser
-from probes.classify import classify, unless_uplink_is_away
+from probes.classify import classify, is_hard
 from probes.journey import (
     Journey,
+    JourneyError,
     Visit,
-    bounded,
     checked_params,
-    first_line,
     load_journeys,
     recording,
 )
-from probes.model import Artifact, Exposure, Outcome, ProbeError, Purpose, Run, Step, Vitals
+from probes.model import (
+    Artifact,
+    Exposure,
+    FailureClass,
+    Outcome,
+    ProbeError,
+    Purpose,
+    Run,
+    Step,
+    Vitals,
+)
+from probes.promises import first_line
+from probes.promql import run_promql
 from probes.redact import redact_trace, secrets_of
 from probes.request import run_request
+from probes.text import bounded
+from probes.uplink import unless_uplink_is_away
 
 #: The soft deadline lies before the run's own, so that the evidence still fits.
 SOFT_SHARE = 0.9
@@ -32,23 +53,56 @@ SOFT_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything a worker needs for one run; pickled on its way there."""
+    """Everything a worker needs for one run, or for a pair; pickled on its way there.
+
+    `fresh`: in a browser that was just started. `inject`: faults planted into this run's browser
+    alone. `with_control`: walked in the same worker right after this one, or right before it where
+    `control_first`; `pair` is then on both runs.
+    """
 
     probe: ProbeSpec
     target: TargetSpec
     location: str
     purpose: Purpose
     trace: bool = False
+    fresh: bool = False
+    inject: tuple[InjectedFault, ...] = ()
+    with_control: Job | None = None
+    control_first: bool = False
     browser: BrowserSpec = field(default_factory=BrowserSpec)
     uplink: UplinkSpec = field(default_factory=UplinkSpec)
     artifacts: Path | None = None
     journeys_folder: Path | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    pair: str = ""
 
     @property
     def urgent(self) -> bool:
         """True where somebody waits for this run: a guard, or an operator."""
         return self.purpose is not Purpose.SCHEDULED
+
+    @property
+    def parts(self) -> tuple[Job, ...]:
+        """Jobs of one run each, in the order in which they are walked.
+
+        A pair's id is that of the run that the control was asked for.
+        """
+        if self.with_control is None:
+            return (self,)
+        own = replace(self, with_control=None, pair=self.id)
+        control = replace(self.with_control, pair=self.id)
+        first, second = (control, own) if self.control_first else (own, control)
+        # One fresh browser for both: two would differ in more than what the control changes.
+        walks = isinstance(first.probe, JourneyProbe)
+        return (
+            replace(first, fresh=self.fresh and walks),
+            replace(second, fresh=self.fresh and not walks),
+        )
+
+    @property
+    def timeout_s(self) -> float:
+        """Time that all parts may take together."""
+        return sum(part.probe.timeout_s for part in self.parts)
 
     def run(self, started_at: datetime, duration_s: float, outcome: Outcome, reason: str) -> Run:
         """Make the record of a run of this job."""
@@ -61,6 +115,7 @@ class Job:
             duration_s=duration_s,
             outcome=outcome,
             reason=bounded(reason, 500),
+            pair=self.pair,
         )
 
 
@@ -93,26 +148,36 @@ class Runner:
         started_at, started = datetime.now(UTC), time.monotonic()
         try:
             if isinstance(job.probe, JourneyProbe):
-                run = self._journey(job, job.probe, started_at, started)
+                run = self._journey(job, job.probe)
+            elif isinstance(job.probe, PromqlProbe):
+                run = run_promql(job.probe, job.target, job.run, started_at)
             else:
                 run = run_request(job.probe, job.target, job.run, started_at)
                 run = self._suspect_uplink(job, run)
         except ProbeError as cause:
             run = job.run(started_at, time.monotonic() - started, Outcome.ERROR, str(cause))
+            ours = isinstance(cause, JourneyError)
+            run = replace(run, failure=FailureClass.JOURNEY if ours else FailureClass.BROWSER)
         except Exception as cause:
             reason = f"the probe itself failed: {first_line(cause)}"
             run = job.run(started_at, time.monotonic() - started, Outcome.ERROR, reason)
+            ours = isinstance(cause, PlaywrightError)
+            run = replace(run, failure=FailureClass.BROWSER if ours else FailureClass.WORKER)
         return soft_limited(run, job.probe)
 
-    def _journey(self, job: Job, probe: JourneyProbe, started_at: datetime, started: float) -> Run:
+    def _journey(self, job: Job, probe: JourneyProbe) -> Run:
         if job.journeys_folder not in self._journeys:
             self._journeys[job.journeys_folder] = load_journeys(job.journeys_folder)
         journeys = self._journeys[job.journeys_folder]
         params = checked_params(journeys, probe.journey, probe.params, probe.name)
-        deadline = started + probe.timeout_s * SOFT_SHARE
         browser = self._warm_browser(job.browser)
-        with browser.session(probe, job.target, deadline, job.trace) as session:
-            # What a launch took is ours, not the target's: the figures start with the session.
+        if job.fresh:
+            browser.renew()
+        else:
+            browser.warm()
+        # What a launch took is ours: were it taken from the journey, the target would be blamed.
+        deadline = time.monotonic() + probe.timeout_s * SOFT_SHARE
+        with browser.session(probe, job.target, deadline, job.trace, job.inject) as session:
             started_at, started = datetime.now(UTC), time.monotonic()
             visit = Visit(session, params)
             with recording(session.spend) as steps:
@@ -124,15 +189,19 @@ class Runner:
                 except BaseException as cause:  # sys.exit() too: it would take the worker along
                     ending = cause
             duration_s = time.monotonic() - started
-            outcome, reason = classify(session, ending, job.uplink)
-            run = job.run(started_at, duration_s, outcome, reason)
+            found = classify(session, ending, job.uplink)
+            outcome = found.outcome
+            run = job.run(started_at, duration_s, outcome, found.reason)
             return replace(
                 run,
+                hard=is_hard(found, ending),
+                failure=found.failure,
                 steps=tuple(_settled(steps, outcome)),
                 exposure=visit.exposure or _exposure_unseen(session, probe),
                 vitals=session.vitals() or Vitals(),
+                violations=session.audit() if probe.accessibility and ending is None else None,
                 console_errors=tuple(session.console_errors),
-                failed_requests=tuple(session.failed_requests),
+                failed_requests=tuple(session.traffic.failed),
                 toggles=session.toggles(0),
                 artifacts=self._evidence(job, probe, session, outcome),
                 browser=browser.version,
@@ -142,8 +211,9 @@ class Runner:
         """Blame our uplink for an HTTP probe that got no answer at all."""
         if run.outcome is not Outcome.FAILED or not run.reason.startswith("no answer"):
             return run
-        outcome, reason = unless_uplink_is_away(job.uplink, run.reason)
-        return replace(run, outcome=outcome, reason=reason)
+        failure = run.failure or FailureClass.NETWORK
+        found = unless_uplink_is_away(job.uplink, run.reason, failure)
+        return replace(run, outcome=found.outcome, reason=found.reason, failure=found.failure)
 
     def _evidence(
         self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome

@@ -37,9 +37,9 @@ def start(browser: BrowserSpec) -> None:
     _runner.warm(browser)
 
 
-def execute(job: Job) -> Run:
-    """Do one job on the warm browser."""
-    return _runner.execute(job)
+def execute(job: Job) -> tuple[Run, ...]:
+    """Walk a job's parts one after the other, and return their runs in that order."""
+    return tuple(_runner.execute(part) for part in job.parts)
 
 
 def _close() -> None:

@@ -12,7 +12,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -100,12 +101,23 @@ class Server:
         pids = [self._process.pid, *_children(self._process.pid)] if self._process else []
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        until = time.monotonic() + START_S
+        # The signal is only sent: on a busy machine a thread can answer once more before it stops.
+        while not all(_is_stopped(pid) for pid in pids) and time.monotonic() < until:
+            time.sleep(0.005)
         try:
             yield
         finally:
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+
+def _is_stopped(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        stats = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return all(stat.rpartition(")")[2].split()[0] in "TZX" for stat in stats)
+    return False  # a thread ended in between: look again
 
 
 def _children(pid: int) -> list[int]:
@@ -173,6 +185,38 @@ class Redis(Server):
         self.url = f"redis://127.0.0.1:{port}/0"
 
 
+class Prometheus(Server):
+    """Prometheus that scrapes itself every second; it serves before it has any data."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        config = folder / "prometheus.yaml"
+        config.write_text(
+            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+            "scrape_configs:\n"
+            "  - job_name: itself\n"
+            f"    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+        )
+        command = (
+            need("prometheus", "prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        )
+        super().__init__(command, port, folder / "log", lambda: _is_ready(port))
+        self.url = f"http://127.0.0.1:{port}"
+
+
+def _is_ready(port: int) -> bool:
+    with (
+        suppress(OSError, HTTPException),
+        closing(HTTPConnection("127.0.0.1", port, timeout=1)) as line,
+    ):
+        line.request("GET", "/-/ready")
+        return line.getresponse().status == 200
+    return False
+
+
 def _pongs(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as line:
         line.sendall(b"PING\r\n")
@@ -195,6 +239,15 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """One Redis for the whole session; a test that stops it must start it again."""
     server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """One Prometheus for the whole session; a test that stops it must start it again."""
+    server = Prometheus(tmp_path_factory.mktemp("prometheus"))
     server.start()
     yield server
     server.stop()

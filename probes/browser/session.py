@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,15 +21,18 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import Error as PlaywrightError
 
-from config.schema import JourneyProbe, TargetSpec
-from probes.model import FailedRequest, ToggleResponse, Vitals
+from config.schema import InjectedFault, JourneyProbe, TargetSpec
+from probes.browser.audit import audit
+from probes.browser.traffic import BLOCKED, Traffic
+from probes.model import FailureClass, ToggleResponse, Violation, Vitals
+from probes.text import bounded
 from probes.toggles import TOGGLES_PATH, force_toggles, parse_toggles
 
 #: Time for Chromium to tell of a crash that has ended a call already.
 SETTLE_S = 0.1
 SCREENSHOT_TIMEOUT_S = 2.0
 FIRST_PAINT_S = 0.2
-BLOCKED = "net::ERR_BLOCKED_BY_CLIENT"
+AUDIT_S = 3.0
 #: Evidence is bounded in number and length: the target is hostile until proven otherwise.
 MAX_ENTRIES = 50
 MAX_TEXT = 500
@@ -43,21 +47,19 @@ class Session:
         self.target = target
         self.context = context
         self.console_errors: list[str] = []
-        self.failed_requests: list[FailedRequest] = []
         self.toggles_at: datetime | None = None
-        self.answered = False
         self.crashed = False
         self._probe = probe
         self._deadline = deadline
-        self._requests: dict[Request, int | None] = {}
         self._toggle_requests: dict[Request, Response | str | None] = {}
         self._toggle_answers: dict[Request, Response] = {}
         self._toggles: ToggleResponse | None = None
         self._figures: dict[float, dict[str, float]] = {}
         self.page: Page
+        self.traffic: Traffic
 
-    def prepare(self, script: str) -> None:
-        """Put in cookies, measuring script, forced flags, blocked hosts and listeners."""
+    def prepare(self, script: str, inject: tuple[InjectedFault, ...] = ()) -> None:
+        """Put in cookies, measuring script, forced flags, faults, blocked hosts and listeners."""
         cookies = {**self.target.cookies, **self._probe.cookies}
         origins = dict.fromkeys((self.target.base_url, self.target.api))
         self.context.add_cookies(
@@ -65,11 +67,16 @@ class Session:
         )
         self.context.expose_binding("__tripflag_vitals", self._take_figures)
         self.context.add_init_script(script)
-        for pattern in self.target.block:
-            self.context.route(pattern, lambda route: route.abort("blockedbyclient"))
+        # The route that was added last is asked first: a blocked host is never loaded; of several
+        # faults the first one listed is met first; what is left of a request has its flags forced.
         if self._probe.force_flags:
             self.context.route(f"**{TOGGLES_PATH}*", self._force_flags)
+        for fault in reversed(inject):
+            self.context.route(fault.url, partial(self._inject, fault))
+        for pattern in self.target.block:
+            self.context.route(pattern, lambda route: route.abort("blockedbyclient"))
         self.page = self.context.new_page()
+        self.traffic = Traffic(self.page, self.target)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self._keep_error(str(error)))
         self.page.on("crash", self._on_crash)
@@ -86,8 +93,8 @@ class Session:
         self.page.set_default_navigation_timeout(left_ms)
         expect.set_options(timeout=min(5000.0, left_ms))
 
-    def lost(self) -> str:
-        """Say what died under the run; empty where page and browser still answer.
+    def lost(self) -> FailureClass | None:
+        """Say what died under the run; None where page and browser still answer.
 
         Waits a moment for what Chromium tells only after the call that it ended: an assertion that
         polls while the browser dies ends like one that was never fulfilled.
@@ -97,32 +104,10 @@ class Session:
                 self.page.wait_for_timeout(SETTLE_S * 1000)
         except PlaywrightError:
             if not self.crashed:
-                return "the browser died"
-        return "the page's renderer crashed" if self.crashed else ""
+                return FailureClass.BROWSER
+        return FailureClass.RENDERER if self.crashed else None
 
-    def unanswered(self) -> list[str]:
-        """Say why of each request to the target that got no answer; empty text: not yet.
-
-        Other hosts do not count: an advertiser's name that nobody resolves breaks no promise.
-        """
-        hosts = {urlsplit(url).hostname for url in (self.target.base_url, self.target.api)}
-        return [
-            request.failure or ""
-            for request, status in self._requests.items()
-            if status is None
-            and BLOCKED not in (request.failure or "")
-            and urlsplit(request.url).hostname in hosts
-        ]
-
-    # --- what the page asked for ------------------------------------------------------------
-
-    def statuses(self, path: str) -> list[int | None]:
-        """Statuses of requests with this path, in order; None: no answer (yet)."""
-        return [
-            status
-            for request, status in self._requests.items()
-            if urlsplit(request.url).path == path
-        ]
+    # --- what the page was told --------------------------------------------------------------
 
     def toggles(self, within_s: float) -> ToggleResponse:
         """Return the first toggle answer that the page received, waiting for it if need be."""
@@ -166,6 +151,19 @@ class Session:
         else:
             route.fulfill(response=response, body=body)
 
+    def _inject(self, fault: InjectedFault, route: Route) -> None:
+        """Let a request meet a planted fault as if the target had answered so."""
+        # A late fault's page may be closed by now, and nobody waits for the answer.
+        with suppress(PlaywrightError):
+            if fault.status is not None:
+                kind = "application/json" if fault.body.lstrip()[:1] in ("{", "[") else "text/html"
+                route.fulfill(status=fault.status, body=fault.body, content_type=kind)
+            elif fault.abort:
+                route.abort("connectionreset")
+            else:
+                self.page.wait_for_timeout((fault.delay_s or 0) * 1000)
+                route.fallback()
+
     # --- evidence ---------------------------------------------------------------------------
 
     def vitals(self) -> Vitals | None:
@@ -186,7 +184,7 @@ class Session:
         # A journey can be through before the page's first frame, and with it most figures, is out.
         until = min(time.monotonic() + FIRST_PAINT_S, self._deadline)
         with suppress(PlaywrightError):
-            while self.answered and not self._painted() and time.monotonic() < until:
+            while self.traffic.answered and not self._painted() and time.monotonic() < until:
                 self.page.wait_for_timeout(10)
 
     def _painted(self) -> bool:
@@ -194,13 +192,19 @@ class Session:
 
     def screenshot(self, path: Path) -> bool:
         """Save what the page looks like; False where nothing came, or it was not drawn in time."""
-        if not self.answered:
+        if not self.traffic.answered:
             return False  # an empty tab tells nothing, and drawing it can take the whole time-out
         try:
             self.page.screenshot(path=path, timeout=SCREENSHOT_TIMEOUT_S * 1000)
         except PlaywrightError:
             return False
         return True
+
+    def audit(self) -> tuple[Violation, ...] | None:
+        """Let axe look at the page as it is now; None where it could not in the time left."""
+        if not self.traffic.answered:
+            return None
+        return audit(self.page, min(time.monotonic() + AUDIT_S, self._deadline))
 
     def cookie_values(self) -> frozenset[str]:
         """Values of all cookies now in the browser, those that the target set on the way included.
@@ -236,34 +240,24 @@ class Session:
 
     def _keep_error(self, text: str) -> None:
         if len(self.console_errors) < MAX_ENTRIES:
-            self.console_errors.append(text[:MAX_TEXT])
+            self.console_errors.append(bounded(text, MAX_TEXT))
 
     def _on_crash(self, _: Page) -> None:
         self.crashed = True
 
     def _on_request(self, request: Request) -> None:
-        if request.is_navigation_request() and request.frame == self.page.main_frame:
-            self.answered = False
-        if len(self._requests) >= 20 * MAX_ENTRIES:
-            return
-        self._requests[request] = None
         redirected = request.redirected_from in self._toggle_requests
-        if redirected or urlsplit(request.url).path == TOGGLES_PATH:
+        asks = redirected or urlsplit(request.url).path == TOGGLES_PATH
+        if asks and len(self._toggle_requests) < MAX_ENTRIES:
             self._toggle_requests[request] = None
 
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if request.is_navigation_request() and request.frame == self.page.main_frame:
-            self.answered = True
-        if request in self._requests:
-            self._requests[request] = response.status
         if request in self._toggle_requests:
             self._toggle_answers[request] = response
             if response.status >= 400:  # nobody may ever read such a body
                 self._toggle_requests[request] = response
             self.toggles_at = self.toggles_at or datetime.now(UTC)
-        if response.status >= 400:
-            self._keep_failed(request, response.status, "")
 
     def _on_request_finished(self, request: Request) -> None:
         # A redirect is no answer: the request that follows it is listed of its own.
@@ -273,14 +267,6 @@ class Session:
 
     def _on_request_failed(self, request: Request) -> None:
         error = request.failure or "failed"
-        if BLOCKED in error:
-            return  # by our own list: no evidence of anything, and it would crowd out what is
-        if request in self._toggle_requests and self._toggle_requests[request] is None:
+        known = self._toggle_requests.get(request, error)
+        if known is None and BLOCKED not in error:
             self._toggle_requests[request] = error
-        self._keep_failed(request, None, error)
-
-    def _keep_failed(self, request: Request, status: int | None, error: str) -> None:
-        if len(self.failed_requests) < MAX_ENTRIES:
-            # Query strings carry ids and tokens; the path says enough.
-            url = urlsplit(request.url)._replace(query="", fragment="").geturl()[:MAX_TEXT]
-            self.failed_requests.append(FailedRequest(request.method, url, status, error))

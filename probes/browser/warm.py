@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from config.schema import BrowserSpec, JourneyProbe, TargetSpec
+from config.schema import BrowserSpec, InjectedFault, JourneyProbe, TargetSpec
 from probes.browser.session import MAX_TEXT, Session
 from probes.chromium import find, launch_args, sandboxed
 from probes.model import ProbeError
@@ -70,11 +70,33 @@ class WarmBrowser:
         if self._browser is not None and self._browser.is_connected():
             return self._browser
         self.close()
+        return self._launch()
+
+    def renew(self) -> None:
+        """Put a browser that was just started in the place of the warm one.
+
+        The driver stays: no page meets it. So this takes 0.1 s, where starting both takes 0.35 s.
+
+        Raises:
+            BrowserMissing, BrowserUnavailable: it cannot be had; the message holds the remedy.
+        """
+        if self._browser is not None:
+            try:
+                # Closing says nothing of a driver that died, and a launch would end badly there.
+                self._browser.new_browser_cdp_session()
+                self._browser.close()
+            except PlaywrightError:
+                self.close()
+            self._browser = None
+        self._launch()
+
+    def _launch(self) -> Browser:
         executable = find(self._spec)
         self._script = vitals_script()
         args = launch_args(self._spec, is_root=os.geteuid() == 0)
         try:
-            self._playwright = sync_playwright().start()
+            if self._playwright is None:
+                self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(
                 executable_path=executable,
                 args=list(args),
@@ -106,7 +128,12 @@ class WarmBrowser:
 
     @contextmanager
     def session(
-        self, probe: JourneyProbe, target: TargetSpec, deadline: float, trace: bool
+        self,
+        probe: JourneyProbe,
+        target: TargetSpec,
+        deadline: float,
+        trace: bool,
+        inject: tuple[InjectedFault, ...] = (),
     ) -> Iterator[Session]:
         """Open a fresh context for one run, and close it afterwards.
 
@@ -115,6 +142,7 @@ class WarmBrowser:
             target: the site.
             deadline: `time.monotonic()` at which the run's own time is over.
             trace: record a Playwright trace. Its snapshots slow pages and bend vitals.
+            inject: faults that this context's requests meet, and nobody else's.
         """
         try:
             context = self._new_context(probe, target)
@@ -124,7 +152,7 @@ class WarmBrowser:
             context = self._new_context(probe, target)
         try:
             session = Session(context, probe, target, deadline)
-            session.prepare(self._script)
+            session.prepare(self._script, inject)
             if trace:
                 context.tracing.start(screenshots=True, snapshots=True)
             yield session

@@ -76,11 +76,11 @@ def assessment_flow(page: Page, visit: Visit) -> None:
     for name, actions in groupby(params.steps, key=lambda action: action.step):
         with step(name):
             for action in actions:
-                _act(page, params, action)
+                _act(page, visit, params, action)
     visit.expose(params.flag, rendered=True)
 
 
-def _act(page: Page, params: Assessment, action: Action) -> None:
+def _act(page: Page, visit: Visit, params: Assessment, action: Action) -> None:
     settle_ms = params.settle_s * 1000
     if action.see is not None:
         # Whichever comes first: the screen, or the alert in its place, which needs no waiting out.
@@ -88,7 +88,8 @@ def _act(page: Page, params: Assessment, action: Action) -> None:
         alert = page.get_by_role("alert")
         comes = f"screen {action.see!r} comes"
         appears(wanted.or_(alert).first, comes, params.settle_s, lambda: _headings(page))
-        promise(wanted.is_visible(), comes, seen=alert.all_text_contents)
+        hard = bool(visit.server_errors())
+        promise(wanted.is_visible(), comes, seen=alert.all_text_contents, hard=hard)
     elif action.text is not None:
         shown = page.get_by_role("main").get_by_text(action.text, exact=False).first
         appears(shown, f"{action.text!r} is shown", params.settle_s, lambda: _headings(page))

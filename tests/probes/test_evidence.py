@@ -152,6 +152,41 @@ def test_what_a_page_complains_about_is_bounded_in_number_and_length(
     assert len(run.to_json()) < 100_000
 
 
+def test_what_a_page_throws_rejects_and_logs_all_arrive_in_one_plain_line_each(
+    runner: Runner, site: Site
+) -> None:
+    site.answers["/"] = Answer(
+        "<!doctype html><h1>Here</h1><script>"
+        "console.error('logged \\u001b[31mred\\u001b[0m\\n\\u0000twice', {a: 1}, '\\ud800');"
+        "console.warn('no error'); console.log('no error');"
+        "setTimeout(() => { throw new TypeError('thrown ' + 'x'.repeat(5000)) });"
+        "Promise.reject(new Error('rejected'));"
+        "setTimeout(() => { throw {toString() { return 'strange' }} });"
+        "setTimeout(() => { done = true }, 50)</script>"
+    )
+
+    run = runner.execute(job("opens", site.target, {"wait_for": "window.done"}))
+
+    errors = run.console_errors
+    assert [each[:8] for each in errors if "no error" in each] == []
+    assert [
+        word for word in ("logged red", "thrown xxx", "rejected") if word not in str(errors)
+    ] == []
+    assert len(errors) == 4
+    assert max(map(len, errors)) <= 500
+    assert all(each.isprintable() for each in errors), errors
+    assert run.to_json().encode("utf-8")
+
+
+def test_a_method_without_end_is_cut_like_all_that_a_page_says(runner: Runner, site: Site) -> None:
+    long = "fetch('/absent', {method: 'x'.repeat(100000)}).catch(() => 0)"
+    site.answers["/"] = Answer(f"<!doctype html><h1>Here</h1><script>{long}</script>")
+
+    run = runner.execute(job("opens", site.target, {"wait_for": "performance.now() > 300"}))
+
+    assert [len(each.method) for each in run.failed_requests] == [20]
+
+
 def test_a_failed_request_says_its_error_or_its_status(runner: Runner, site: Site) -> None:
     refused = f"http://127.0.0.1:{closed_port()}/x"
     site.answers["/"] = Answer(
