@@ -58,7 +58,7 @@ class Engine:
         self._clock = clock
         #: What applications read: the flags as last read or written.
         self.mirror = mirror or Mirror()
-        self.circuits = Circuits(config, journal, metrics, clock)
+        self.circuits = Circuits(config, journal, metrics, clock, self.mirror)
         self._ledger = Ledger(journal, switch)
         self._states = States(config, journal, metrics, clock, self.circuits.switch)
         self._outbox = Outbox(
@@ -271,7 +271,7 @@ class Engine:
 
     def fast_probes(self) -> frozenset[str]:
         """Name the probes that run at their fast pace."""
-        return self._states.fast_probes()
+        return self._states.fast_probes() | self.circuits.fast_probes()
 
     def show(self) -> None:
         """Put every guard's phase into the metrics; some change with time alone."""

@@ -78,7 +78,7 @@ def _circuit_breaches(config: Config, name: str, circuit: CircuitSpec) -> Iterat
             rule=f"probe {circuit.probe!r} runs only on demand, so it can never be judged",
             remedy="give it an interval_s, or name a scheduled probe",
         )
-    elif circuit.window_s < spec.interval_s * (circuit.min_runs - 1):
+    elif circuit.window_s < spec.interval_s * circuit.min_runs:
         yield Breach(
             at=("circuits", name, "window_s"),
             rule=f"{circuit.min_runs} runs, {spec.interval_s:g} s apart, never fit into "

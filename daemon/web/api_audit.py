@@ -23,7 +23,7 @@ class AuditRow(View):
     id: int
     at: datetime
     actor: str
-    action: Literal["flip", "adopted"]
+    action: Literal["flip", "adopted", "circuit"]
     flag: str
     before: str
     after: str
