@@ -10,7 +10,7 @@ CLIENTS := tests/ofrep/js/node_modules/.package-lock.json
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help install browser run demo test check fmt bench lock image image-check clean
+.PHONY: help install browser run demo test check fmt docs faults bench lock image image-check clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ check: $(VENV) ## ruff, mypy strict, the import table
 fmt: $(VENV) ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(VENV) ## write the pages that are made from the code
+	@$(BIN)/python -m daemon.guard.phases >docs/.phases.md
+	@mv docs/.phases.md docs/phases.md
+
+faults: install ## play the table of faults end to end; ARGS="-k held" or ARGS="--repeat 3"
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: install ## raw Playwright against the pool, decision to flip, flag evaluations
 	@$(BIN)/python -m tests.bench

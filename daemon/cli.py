@@ -18,6 +18,9 @@ from rich.table import Table
 
 from config.load import ConfigError, json_schema, load
 from daemon.app import Daemon, check_journeys, daemon_from
+from daemon.cli_circuits import circuits
+from daemon.cli_drill import drill
+from daemon.cli_explain import explain
 from daemon.cli_flags import audit, flags
 from daemon.client import ApiError, Client
 from daemon.demo import DemoFailed, play, serve_demo
@@ -41,6 +44,9 @@ browser = typer.Typer(help="The headless Chromium that probes drive.", no_args_i
 main.add_typer(browser, name="browser")
 main.add_typer(flags, name="flags")
 main.add_typer(audit, name="audit")
+main.add_typer(circuits, name="circuits")
+main.command()(explain)
+main.command()(drill)
 
 File = Annotated[Path, typer.Argument(help="Configuration file.")]
 Url = Annotated[str, typer.Option(envvar="TRIPFLAG_URL", help="The daemon's address.")]

@@ -10,29 +10,13 @@ from daemon import history
 from daemon.engine import utc_now
 from daemon.guard import GuardState, Phase, blockers, phase
 from daemon.guard.state import Hold, Human, Incident, Kill, Suspicion
+from daemon.guard.words import meaning
 from daemon.history import TimelineLine
 from daemon.journal import Journal
 from daemon.web.answer import View
 from daemon.web.desk import Desk
+from daemon.web.drill_view import DrillLine, drill_line
 from daemon.web.problem import Refused, unknown
-
-#: For somebody woken at 03:00: what is so, and what is theirs to do. `{act}` is on or off.
-_SAYS = {
-    Phase.OBSERVE: "Watches and decides, but does not act: mode is observe.",
-    Phase.ARMED: "All is well. Turns {flag} {act} if the widget itself breaks.",
-    Phase.SUSPECT: "A rule is breached. Confirming, and measuring the control, before any act.",
-    Phase.BLIND: "Too many runs could not judge. It will not act: find out why the probes fail.",
-    Phase.SITE_DOWN: "The control fails too: the site is at fault. {flag} stays as it is.",
-    Phase.POWERLESS: "{flag} does not gate this page, so turning it {act} would not help.",
-    Phase.KILLING: "Turning {flag} {act} now.",
-    Phase.KILLED_UNVERIFIED: "{flag} is {act} in the store. Waiting for a fresh browser's proof.",
-    Phase.KILLED: "{flag} is {act}; a fresh browser no longer meets the fault. Mend, then reset.",
-    Phase.KILL_FAILED: "Users may still meet the fault. Retrying; use the fallback meanwhile.",
-    Phase.HUMAN_OFF: "A person turned {flag} {act}. Set it back yourself when you are ready.",
-    Phase.HUMAN_ON: "A person turned {flag} back. Hands off for now.",
-    Phase.HELD: "An operator said: hands off. It watches but does not act.",
-    Phase.LATCHED: "Stopped itself after too many kills. Look into it, then reset with a reason.",
-}
 
 
 class KillView(View):
@@ -56,7 +40,8 @@ class KillView(View):
 
 class GuardView(View):
     """`since`: when the phase began, None where nothing on record says. `hold` and `human` are
-    those in force. `blockers`: what stands between the guard and its act; empty: it acts.
+    those in force. `blockers`: what stands between the guard and its act; empty: it acts. `drill`:
+    the newest one; `unproven`: no good one is young enough, of a guard that should have them.
     """
 
     name: str
@@ -75,6 +60,8 @@ class GuardView(View):
     hold: Hold | None
     human: Human | None
     incident: Incident | None
+    drill: DrillLine | None
+    unproven: bool
     spec: GuardSpec
 
 
@@ -111,11 +98,12 @@ def guard_view(desk: Desk, name: str) -> GuardView:
         state = desk.engine.state(name)
     except KeyError:
         raise Refused(503, f"guard {name!r} is being loaded: ask again in a second") from None
-    return view_of(desk.journal, spec, state, utc_now())
+    return _view(desk, spec, state, utc_now())
 
 
-def view_of(journal: Journal, spec: GuardSpec, state: GuardState, now: datetime) -> GuardView:
-    """Show a guard's state."""
+def _view(desk: Desk, spec: GuardSpec, state: GuardState, now: datetime) -> GuardView:
+    drills = desk.drills
+    told = None if drills is None else drills.latest(spec.name)
     label = phase(spec, state, now)
     return GuardView(
         name=spec.name,
@@ -123,8 +111,8 @@ def view_of(journal: Journal, spec: GuardSpec, state: GuardState, now: datetime)
         act=spec.act,
         mode=spec.mode,
         phase=label,
-        since=_since(journal, spec, state, label, now),
-        says=_SAYS[label].format(flag=spec.flag, act="on" if spec.acts_to else "off"),
+        since=_since(desk.journal, spec, state, label, now),
+        says=meaning(spec, label),
         flag_value=state.flag_value,
         blockers=blockers(spec, state, now),
         suspicion=state.suspicion,
@@ -134,6 +122,8 @@ def view_of(journal: Journal, spec: GuardSpec, state: GuardState, now: datetime)
         hold=state.hold if state.held(now) else None,
         human=state.human if state.human_off(spec) or state.human_on(spec, now) else None,
         incident=state.incident,
+        drill=None if told is None else drill_line(told),
+        unproven=drills is not None and drills.unproven(spec.name, now),
         spec=spec,
     )
 
