@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 from config.errors import ConfigError
 from config.load import load
 from config.schema import Config
-from daemon.engine import Engine
+from daemon.drills import Drills
+from daemon.engine import Engine, utc_now
 from daemon.history import pending_flips
 from daemon.journal import Journal, JournalError
 from daemon.metrics import Metrics
@@ -35,6 +36,10 @@ log = structlog.get_logger(__name__)
 DRAIN_S = 7.0
 HOUSEKEEPING_S = 3600.0
 GAUGES_S = 5.0
+#: How late may be what guards and circuits do because of time alone.
+TIME_S = 1.0
+#: How late may be a run that a drill waits for.
+DRILLS_S = 0.5
 #: The longest that the applier sleeps without being woken.
 IDLE_S = 1.0
 #: Sections that are read once: their sockets, files and processes are made from them.
@@ -67,6 +72,15 @@ class Daemon:
         self.pools: dict[str, LocalPool] = {}
         self.scheduler = Scheduler(config, self.pools, self.metrics)
         self.engine = Engine(config, self.journal, switch, self.metrics, self.scheduler.dispatch)
+        self.drills = Drills(
+            config,
+            self.journal,
+            self.metrics,
+            self.engine.state,
+            self.scheduler.drill,
+            self.scheduler.cron,
+            utc_now,
+        )
         desk = Desk(
             engine=self.engine,
             journal=self.journal,
@@ -75,6 +89,7 @@ class Daemon:
             run_now=self.scheduler.run_now,
             problems=self.problems,
             alive=self.alive,
+            drills=self.drills,
         )
         try:
             self.web = serve(create_app(desk), config.web.host, config.web.port)
@@ -107,7 +122,10 @@ class Daemon:
         for thread in self._threads:
             thread.start()
         self.scheduler.start()
+        self.drills.start_crons()
         self.scheduler.every("flags", self.config.store.poll_s, self._poll_flags)
+        self.scheduler.every("time", TIME_S, self._pass_time)
+        self.scheduler.every("drills", DRILLS_S, self._pass_drills)
         self.scheduler.every("gauges", GAUGES_S, self._show_gauges)
         self.scheduler.every("proofs", GAUGES_S, self.engine.chase_proofs)
         self.scheduler.every("housekeeping", HOUSEKEEPING_S, self._keep_house)
@@ -144,6 +162,7 @@ class Daemon:
                     raise ReloadRefused(f"{section} changed: that needs a restart")
             check_journeys(config)
             self.engine.reload(config)
+            self.drills.reload(config)
         except (ConfigError, JournalError, ProbeError, ReloadRefused) as cause:
             self._note_reload(accepted=False)
             log.error("configuration refused", error=str(cause))  # noqa: TRY400 - no defect of ours
@@ -160,6 +179,9 @@ class Daemon:
             self._show_pools()
             self.scheduler.ended(run)
             try:
+                # What a drill planted must not look like the target's in metrics and circuits.
+                if self.drills.take(run):
+                    continue
                 self.engine.take_run(run)
                 self.scheduler.set_pace(self.engine.fast_probes())
             except Exception:
@@ -190,8 +212,23 @@ class Daemon:
             self.metrics.turn_failures.inc()
             log.exception("polling flags failed")
 
+    def _pass_time(self) -> None:
+        try:
+            self.engine.pass_time()
+        except Exception:
+            self.metrics.turn_failures.inc()
+            log.exception("passing time failed")
+
+    def _pass_drills(self) -> None:
+        try:
+            self.drills.pass_time()
+        except Exception:
+            self.metrics.turn_failures.inc()
+            log.exception("drilling failed")
+
     def _show_gauges(self) -> None:
         self._show_pools()
+        self.drills.show()
         self.metrics.flips_pending.set(len(pending_flips(self.journal)))
         self.metrics.journal_bytes.set(self.journal.size_bytes())
         self.engine.show()

@@ -22,8 +22,8 @@ class AuditEntry:
     """One write to a flag, ours or adopted.
 
     `actor`: the person, `guard`, or whoever wrote past us, as far as the store can tell. `action`:
-    `flip` (ours), `adopted` (found by a poll) or `circuit`. `before` and `after`: the gates as JSON:
-    `[["boolean", "true"]]`. `request_id`: of the API's request, or `decision:N`.
+    `flip` (ours), `adopted` (found by a poll) or `circuit`. `before` and `after`: the gates as
+    JSON, such as `[["boolean", "true"]]`. `request_id`: of the API's request, or `decision:N`.
     """
 
     id: int

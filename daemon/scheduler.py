@@ -8,14 +8,16 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from config.schema import Config, ProbeSpec
+from config.schema import Config, InjectedFault, ProbeSpec
 from daemon.guard.messages import RunProbe
 from daemon.metrics import Metrics
 from daemon.web.desk import ProbeBusy
@@ -25,6 +27,8 @@ from probes.runner import Job
 
 log = structlog.get_logger(__name__)
 
+#: How late a chore with a cron may still be done.
+CRON_GRACE_S = 300
 #: Names of our own jobs begin with it; no probe's can.
 OWN = "tripflag:"
 _REASONS = {
@@ -66,6 +70,23 @@ class Scheduler:
             replace_existing=True,
         )
 
+    def cron(self, name: str, expression: str | None, work: Callable[[], object]) -> None:
+        """Do a chore at the times of five fields of cron, UTC; None: no more."""
+        known = self._scheduler.get_job(OWN + name)
+        if expression is None:
+            if known is not None:
+                known.remove()
+            return
+        self._scheduler.add_job(
+            work,
+            CronTrigger.from_crontab(expression, timezone=UTC),
+            id=OWN + name,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=CRON_GRACE_S,
+            replace_existing=True,
+        )
+
     def reload(self, config: Config) -> None:
         """Take a new configuration: new, changed and gone probes; the others keep their phase."""
         before = {} if config is self._config else self._config.probes
@@ -86,12 +107,54 @@ class Scheduler:
             self._place(name, self._config.probes[name])
 
     def dispatch(self, order: RunProbe) -> None:
-        """Run a probe at once, at each of its locations, whatever its schedule says."""
-        probe = self._config.probes.get(order.probe)
-        if probe is None:
+        """Run a probe at once, at each of its locations, whatever its schedule says.
+
+        Its control is walked at the probe's locations, in the same worker; a control that is no
+        longer configured is left out.
+        """
+        config = self._config
+        if order.probe not in config.probes:
             return
-        for location in probe.locations:
-            self._submit(probe, location, order.purpose, order.trace)
+        for location in config.probes[order.probe].locations:
+            job = _job(config, order.probe, location, order.purpose, trace=order.trace)
+            if order.control in config.probes:
+                control = _job(config, order.control, location, Purpose.CONTROL, trace=order.trace)
+                job = replace(job, with_control=control, control_first=order.control_first)
+            self._pools[location].submit(replace(job, fresh=order.fresh))
+
+    def drill(
+        self,
+        probe: str,
+        location: str,
+        inject: tuple[InjectedFault, ...],
+        purpose: Purpose = Purpose.DRILL,
+        control: str = "",
+    ) -> str:
+        """Walk a probe at once with planted faults, and its control with the same ones.
+
+        Args:
+            probe: a journey's; faults can be planted only into a browser.
+            location: where.
+            inject: what goes wrong, in this probe's browser only.
+            purpose: of both runs. A control that met planted faults must not pass for a real one.
+            control: its control; empty for none.
+
+        Returns:
+            The id of the probe's run, which is the pair's too.
+
+        Raises:
+            KeyError: no such probe, control or location.
+            ValueError: the probe has no browser.
+        """
+        config = self._config
+        if config.probes[probe].kind != "journey":
+            raise ValueError(f"{probe} has no browser to plant faults into: name a journey's probe")
+        job = replace(_job(config, probe, location, purpose), inject=inject)
+        if control:
+            beside = replace(_job(config, control, location, purpose), inject=inject)
+            job = replace(job, with_control=beside)
+        self._pools[location].submit(job)
+        return job.id
 
     def run_now(self, name: str) -> tuple[str, ...]:
         """Run a probe at an operator's word and return the ids of its runs.
@@ -106,7 +169,7 @@ class Scheduler:
         if busy:
             raise ProbeBusy(f"{name} is under way: wait for its run, then look at that one")
         locations = probe.locations
-        return tuple(self._submit(probe, each, Purpose.MANUAL, trace=True) for each in locations)
+        return tuple(self._submit(name, each, Purpose.MANUAL, trace=True) for each in locations)
 
     def ended(self, run: Run) -> None:
         """Note that a run came in, so that its probe may run again."""
@@ -162,23 +225,10 @@ class Scheduler:
             if busy:
                 self._metrics.tick_missed(name, "overlap")
             else:
-                self._submit(probe, location, Purpose.SCHEDULED)
+                self._submit(name, location, Purpose.SCHEDULED)
 
-    def _submit(
-        self, probe: ProbeSpec, location: str, purpose: Purpose, trace: bool = False
-    ) -> str:
-        config = self._config
-        job = Job(
-            probe=probe,
-            target=config.targets[probe.target],
-            location=location,
-            purpose=purpose,
-            trace=trace,
-            browser=config.browser,
-            uplink=config.uplink,
-            artifacts=config.journal.artifacts_folder,
-            journeys_folder=config.journeys_folder,
-        )
+    def _submit(self, name: str, location: str, purpose: Purpose, trace: bool = False) -> str:
+        job = _job(self._config, name, location, purpose, trace=trace)
         self._pools[location].submit(job)
         return job.id
 
@@ -187,3 +237,18 @@ class Scheduler:
         reason = _REASONS.get(getattr(event, "code", 0), "unknown")
         self._metrics.tick_missed(job_id, reason)
         log.warning("tick missed", job=job_id, reason=reason)
+
+
+def _job(config: Config, name: str, location: str, purpose: Purpose, *, trace: bool = False) -> Job:
+    probe = config.probes[name]
+    return Job(
+        probe=probe,
+        target=config.targets[probe.target],
+        location=location,
+        purpose=purpose,
+        trace=trace,
+        browser=config.browser,
+        uplink=config.uplink,
+        artifacts=config.journal.artifacts_folder,
+        journeys_folder=config.journeys_folder,
+    )

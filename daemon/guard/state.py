@@ -57,7 +57,8 @@ class Suspicion:
     `failures` counts breaching runs since it began; `confirmed` only those of them whose page was
     told the exposing flag value, and that began after a control passed again if one did not.
     `breached`: the rules are still at their limit. `failing_since`: start of the first failure
-    since the last pass. `confirmed_at`: start of the latest run that confirmed.
+    since the last pass, `failed_at` of the latest. `confirmed_at`: of the latest run that
+    confirmed.
     """
 
     since: datetime
@@ -70,6 +71,7 @@ class Suspicion:
     passes: int = 0
     breached: bool = True
     failing_since: datetime | None = None
+    failed_at: datetime | None = None
     confirmed_at: datetime | None = None
     confirm_since: datetime | None = None
     control: ControlFinding | None = None

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from config.schema import GuardSpec
 from daemon.guard import recovery
+from daemon.guard.asking import ask_for_runs, ask_pair, is_asked_last, look_again, run_again
 from daemon.guard.blocks import (
     AGAINST,
     blockers,
-    confirmed_enough,
-    control_fresh,
-    fails_beside_control,
     hands_off,
 )
 from daemon.guard.kill import Next, close_incident, fire_fallback, open_incident, trip
-from daemon.guard.messages import Decision, Note, Page, RunProbe
+from daemon.guard.messages import Note, Page
 from daemon.guard.state import Cause, Confirmed, GuardState, Suspicion
 from daemon.verdict import ControlFinding, ControlRan, Judgement, Verdict
-from probes.model import Outcome, Purpose
+from probes.model import Outcome
 
 
 def on_verdict(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datetime) -> Next:
@@ -65,24 +63,19 @@ def _on_unknown(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datet
     if state.invalid_streak > spec.blind_after:
         return state, ()
     if state.suspicion is not None:
-        if not _is_asked_last(verdict, state.suspicion.confirm_asked_at):
+        if not is_asked_last(verdict, state.suspicion.confirm_asked_at):
             return state, ()
         state = replace(state, suspicion=replace(state.suspicion, confirm_asked_at=now))
-        return state, (_again(spec, verdict.run_probe, now),)
-    if verdict.run_probe in state.failing and _is_asked_last(verdict, state.look_asked_at):
-        return replace(state, look_asked_at=now), (_again(spec, verdict.run_probe, now),)
+        return state, (run_again(spec, verdict.run_probe, now),)
+    if verdict.run_probe in state.failing and is_asked_last(verdict, state.look_asked_at):
+        return replace(state, look_asked_at=now), (run_again(spec, verdict.run_probe, now),)
     return state, ()
-
-
-def _again(spec: GuardSpec, probe: str, now: datetime) -> RunProbe:
-    due = now + timedelta(seconds=spec.propagation.retry_s)
-    return RunProbe(probe, Purpose.CONFIRM, trace=True, not_before=due)
 
 
 def _on_healthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datetime) -> Next:
     suspicion = state.suspicion
     if suspicion is None:
-        return _look_again(spec, state, verdict, now)
+        return look_again(spec, state, verdict, now)
     # A failure below the limit ends the passing streak all the same.
     passes = 0 if verdict.run_outcome is Outcome.FAILED else suspicion.passes + 1
     if passes < spec.clear_passes:
@@ -96,29 +89,6 @@ def _on_healthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datet
     return state, (*closing, Note(text))
 
 
-def _look_again(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datetime) -> Next:
-    """Below every limit, but somebody may be in trouble: look again at once, not in turn."""
-    if _is_asked_last(verdict, state.look_asked_at):
-        state = replace(state, look_asked_at=None)
-    # A failure that no rule counts would be looked at for ever.
-    counted = any(
-        (f.probe, f.location) == (verdict.run_probe, verdict.run_location)
-        and not f.by_finished_runs
-        for f in verdict.findings
-    )
-    if (
-        not counted
-        or verdict.run_outcome is not Outcome.FAILED
-        or verdict.run_probe not in state.failing
-        or state.held(now)
-        or _under_way(spec, state.look_asked_at, now)
-    ):
-        return state, ()
-    first = verdict.run_purpose is not Purpose.CONFIRM
-    again = RunProbe(verdict.run_probe, Purpose.CONFIRM, trace=True, fresh=first)
-    return replace(state, look_asked_at=now), (again,)
-
-
 def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: datetime) -> Next:
     worst = verdict.breached[0]
     reason = f"{worst.text}: {verdict.run_reason}" if verdict.run_reason else worst.text
@@ -130,9 +100,10 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
             reason=reason,
             severity=worst.severity,
             failing_since=verdict.run_started_at if verdict.speaks_against else None,
+            failed_at=verdict.run_started_at if verdict.speaks_against else None,
         )
         state = replace(state, look_asked_at=None)
-        state, asked = _ask_pair(spec, state, suspicion, now, fresh=True)
+        state, asked = ask_pair(spec, state, suspicion, now, fresh=True)
         return state, (Note(f"SUSPECT: {reason}"), asked)
     suspicion = replace(
         _arrived(state.suspicion, verdict),
@@ -144,6 +115,7 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
     suspicion = replace(
         suspicion,
         failing_since=suspicion.failing_since or verdict.run_started_at,
+        failed_at=max(suspicion.failed_at or verdict.run_started_at, verdict.run_started_at),
         reason=reason,
         severity=worst.severity,
         passes=0,
@@ -154,15 +126,9 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
 
 def _arrived(suspicion: Suspicion, verdict: Verdict) -> Suspicion:
     """Note that the confirmation asked for last came in; one of an older asking is another's."""
-    if _is_asked_last(verdict, suspicion.confirm_asked_at):
+    if is_asked_last(verdict, suspicion.confirm_asked_at):
         return replace(suspicion, confirm_asked_at=None)
     return suspicion
-
-
-def _is_asked_last(verdict: Verdict, asked_at: datetime | None) -> bool:
-    # One order runs at every location: only the first to come in may lead to the next order.
-    came = verdict.run_purpose is Purpose.CONFIRM and asked_at is not None
-    return came and asked_at is not None and verdict.run_started_at >= asked_at
 
 
 def _still_breached(suspicion: Suspicion, verdict: Verdict) -> tuple[Confirmed, ...]:
@@ -182,7 +148,7 @@ def _passed(suspicion: Suspicion, verdict: Verdict) -> Suspicion:
         return suspicion
     if suspicion.control is ControlFinding.PASSES:
         suspicion = replace(suspicion, control=None)
-    return replace(suspicion, failing_since=None, confirmed_at=None)
+    return replace(suspicion, failing_since=None, failed_at=None, confirmed_at=None)
 
 
 def _confirmed(suspicion: Suspicion, verdict: Verdict) -> Suspicion:
@@ -226,8 +192,7 @@ def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: dat
     # One that began before the failure it should explain tells nothing about it.
     if control.started_at < (suspicion.control_at or suspicion.first_failed_at):
         return state, ()
-    since = suspicion.failing_since
-    if control.finding is ControlFinding.PASSES and (since is None or control.started_at < since):
+    if control.finding is ControlFinding.PASSES and not _beside(spec, suspicion, control):
         return state, ()
     was_against = suspicion.control in AGAINST
     if control.finding is ControlFinding.UNKNOWN:
@@ -251,6 +216,17 @@ def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: dat
     return state, decisions
 
 
+def _beside(spec: GuardSpec, suspicion: Suspicion, control: ControlRan) -> bool:
+    """Say whether the thing failed shortly before the control began, and did not pass since.
+
+    Where runs could not judge for a while, what failed before may long have been over.
+    """
+    since, last = suspicion.failing_since, suspicion.failed_at
+    if since is None or last is None or control.started_at < since:
+        return False
+    return (control.started_at - last).total_seconds() <= spec.control_max_age_s
+
+
 def _consider(
     spec: GuardSpec,
     state: GuardState,
@@ -270,7 +246,7 @@ def _consider(
         state = replace(state, suspicion=replace(suspicion, would_trip_noted=True))
         return state, (Note(f"would have tripped, but only observes: {suspicion.reason}"),)
     state, opened = _blame_another(spec, state, suspicion, now)
-    state, asked = _ask_for_runs(spec, state, suspicion, now, control_passed)
+    state, asked = ask_for_runs(spec, state, suspicion, now, control_passed)
     return state, (*opened, *asked)
 
 
@@ -298,57 +274,3 @@ def _blame_another(spec: GuardSpec, state: GuardState, suspicion: Suspicion, now
         state, fired = fire_fallback(spec, state, "guard", reason, now)
         opened = (*opened, *fired)
     return state, (*closed, *opened, Page(reason, suspicion.severity))
-
-
-def _ask_for_runs(
-    spec: GuardSpec,
-    state: GuardState,
-    suspicion: Suspicion,
-    now: datetime,
-    control_passed: bool,
-) -> Next:
-    fresh = suspicion.control is ControlFinding.PASSES and control_fresh(spec, suspicion, now)
-    control_wanted = not fresh and not _under_way(spec, suspicion.control_asked_at, now)
-    confirmable = suspicion.control in (None, ControlFinding.UNKNOWN, ControlFinding.PASSES)
-    enough = confirmed_enough(spec, suspicion) and (not fresh or fails_beside_control(suspicion))
-    # A control that passes asks at once whether the thing still fails beside it.
-    more = (
-        control_passed
-        or suspicion.failures < spec.hard_confirmations
-        or (confirmable and suspicion.confirmed != () and not enough)
-    )
-    run_wanted = more and not _under_way(spec, suspicion.confirm_asked_at, now)
-    if run_wanted and control_wanted and confirmable:
-        state, pair = _ask_pair(spec, state, suspicion, now)
-        return state, (pair,)
-    asked: list[Decision] = []
-    if run_wanted:
-        asked.append(RunProbe(suspicion.probe, Purpose.CONFIRM))
-        suspicion = replace(suspicion, confirm_asked_at=now)
-    if control_wanted:
-        # A control that just failed is asked again after a moment, not in a tight loop.
-        wait = timedelta(seconds=0 if suspicion.control is None else spec.propagation.retry_s)
-        asked.append(RunProbe(spec.control, Purpose.CONTROL, not_before=now + wait))
-        suspicion = replace(suspicion, control_asked_at=now)
-    return replace(state, suspicion=suspicion), tuple(asked)
-
-
-def _ask_pair(
-    spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime, fresh: bool = False
-) -> tuple[GuardState, RunProbe]:
-    """Ask for a run and its control, seconds apart in one worker; each goes first in its turn."""
-    suspicion = replace(suspicion, control_asked_at=now, confirm_asked_at=now)
-    pair = RunProbe(
-        suspicion.probe,
-        Purpose.CONFIRM,
-        trace=True,
-        control=spec.control,
-        control_first=state.pairs % 2 == 1,
-        fresh=fresh,
-    )
-    return replace(state, suspicion=suspicion, pairs=state.pairs + 1), pair
-
-
-def _under_way(spec: GuardSpec, asked_at: datetime | None, now: datetime) -> bool:
-    """Say whether a run asked for may still come; one that is lost is asked for anew."""
-    return asked_at is not None and (now - asked_at).total_seconds() <= spec.control_max_age_s

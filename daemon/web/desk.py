@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from prometheus_client import CollectorRegistry
 
 from config.schema import Config
+from daemon.drills import Drills
 from daemon.engine import Engine
 from daemon.journal import Journal
 from flags.switch import Switch
@@ -29,6 +30,7 @@ class Desk:
     request. `switch` is for reading only: writes go through `engine.flip` and `engine.ask`.
     `run_now`: probe name -> ids of the runs started, one per location; raises `ProbeBusy`.
     `problems`: what keeps the daemon from being ready, by part. `alive`: its threads are.
+    `drills`: None where no scheduler could walk them.
     """
 
     engine: Engine
@@ -38,6 +40,7 @@ class Desk:
     run_now: Callable[[str], tuple[str, ...]]
     problems: Callable[[], Mapping[str, str]]
     alive: Callable[[], bool]
+    drills: Drills | None = None
 
     @property
     def config(self) -> Config:

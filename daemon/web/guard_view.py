@@ -166,7 +166,8 @@ def _since(
         case Phase.SUSPECT if suspicion:
             return suspicion.since
         case Phase.BLIND | Phase.LATCHED:
-            return history.last_noted(journal, spec.name, label.name + ":")
+            said = history.last_noted(journal, spec.name, f"PAGE: {label.name}:")
+            return said or history.last_noted(journal, spec.name, f"{label.name}:")
         case _:
             return _quiet_since(journal, spec, state, now)
 

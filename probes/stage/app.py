@@ -22,19 +22,25 @@ MAX_BODY_BYTES = 64 * 1024
 PANEL = "/stage/"
 VA_APIS = ("/v0/", "/representation_management/")
 
-# A fault in the front end is a bad deployment: the same address serves another file.
-BAD_BUILDS: dict[str, tuple[Fault, str | None]] = {
-    "representative-status.entry.js": (Fault.SCRIPT_404, None),
-    "representative-status.chunk.js": (Fault.SCRIPT_THROWS, "representative-status.throws.js"),
-    "representative-status.views.js": (Fault.DRAW_THROWS, "representative-status.views-throw.js"),
-    "representative-status.words.js": (
-        Fault.WIDGET_WRONG_CONTENT,
-        "representative-status.words-lost.js",
-    ),
-    "assessment-review-button.js": (
-        Fault.ASSESSMENT_STEP_STUCK,
-        "assessment-review-button-stuck.js",
-    ),
+# A fault in the front end is a bad deployment: the same address serves another file, or none.
+BAD_BUILDS: dict[str, dict[Fault, str | None]] = {
+    "representative-status.entry.js": {Fault.SCRIPT_404: None},
+    "representative-status.chunk.js": {Fault.SCRIPT_THROWS: "representative-status.throws.js"},
+    "representative-status.gate.js": {Fault.WIDGET_UNGATED: "representative-status.gate-open.js"},
+    "representative-status.views.js": {Fault.DRAW_THROWS: "representative-status.views-throw.js"},
+    "representative-status.words.js": {
+        Fault.WIDGET_WRONG_CONTENT: "representative-status.words-lost.js"
+    },
+    "representative-status.polish.js": {
+        Fault.DRAW_SLOW: "representative-status.polish-slow.js",
+        Fault.DRAW_SHIFTS: "representative-status.polish-shifts.js",
+        Fault.DRAW_UNNAMED_IMAGE: "representative-status.polish-image.js",
+        Fault.DRAW_LOGS_ERROR: "representative-status.polish-logs.js",
+    },
+    "assessment-review-button.js": {
+        Fault.ASSESSMENT_STEP_STUCK: "assessment-review-button-stuck.js"
+    },
+    "assessment-fallback.js": {Fault.ASSESSMENT_FALLBACK_BROKEN: "assessment-fallback-no-form.js"},
 }
 
 HEADERS = {
@@ -83,12 +89,11 @@ def create_app(read_flags: ReadFlags) -> Flask:
 
     @app.get("/assets/<name>")
     def asset(name: str) -> Response:
-        fault, build = BAD_BUILDS.get(name, (None, None))
-        if fault is None or not faults.is_on(fault):
-            return send_from_directory(STATIC, name)
-        if build is None:
+        builds = BAD_BUILDS.get(name, {})
+        served = next((bad for fault, bad in builds.items() if faults.is_on(fault)), name)
+        if served is None:
             abort(404)
-        return send_from_directory(STATIC, build)
+        return send_from_directory(STATIC, served)
 
     @app.get(PANEL + "assets/<name>")
     def panel_asset(name: str) -> Response:

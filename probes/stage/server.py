@@ -13,6 +13,7 @@ from waitress import wasyncore
 
 from probes.stage.app import faults_of
 from probes.stage.faults import MAX_WAITING
+from probes.stage.presence import SOCKET
 
 # Eight more than may hang at once, so that the panel and `POST /stage/mend` always get through.
 THREADS = MAX_WAITING + 8
@@ -25,8 +26,9 @@ class StageServer:
     def __init__(self, app: Flask, listener: socket.socket) -> None:
         self._faults = faults_of(app)
         self._map: dict[int, Any] = {}
+        self._app = app
         self._server = waitress.create_server(
-            app,
+            self._answer,
             map=self._map,
             sockets=[listener],
             threads=THREADS,
@@ -69,6 +71,16 @@ class StageServer:
             self._closed.wait(STOP_WITHIN_S)
         elif not self._closed.is_set():
             self._release()
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        peer = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"]))
+
+        def connection() -> socket.socket | None:
+            channels = list(self._server.active_channels.values())
+            return next((each.socket for each in channels if each.addr[:2] == peer), None)
+
+        environ[SOCKET] = connection
+        return self._app(environ, start_response)
 
     def _release(self) -> None:
         self._faults.close()

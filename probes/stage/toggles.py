@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -16,6 +18,8 @@ ReadFlags = Callable[[str | None], Mapping[str, bool]]
 
 WIDGET_FLAG = "representative_status_enabled"
 FALLBACK_FLAG = "assessment_fallback_enabled"
+# Browsers whose last answer is kept; a real cache has its bound too.
+REMEMBERED = 500
 
 
 def full_list(flags: Mapping[str, bool]) -> list[dict[str, Any]]:
@@ -33,9 +37,31 @@ def asked_list(flags: Mapping[str, bool], names: list[str]) -> list[dict[str, An
     return [{"name": name, "value": by_spelling.get(name, False)} for name in names]
 
 
+class LastAnswers:
+    """The flags as each browser was last told them, for any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._told: OrderedDict[str | None, dict[str, bool]] = OrderedDict()
+
+    def stale(self, cookie_id: str | None) -> dict[str, bool] | None:
+        """Return what a browser was told before, None where it asks for the first time."""
+        with self._lock:
+            return self._told.get(cookie_id)
+
+    def keep(self, cookie_id: str | None, flags: dict[str, bool]) -> None:
+        """Remember what a browser is told; the oldest make room."""
+        with self._lock:
+            self._told[cookie_id] = flags
+            self._told.move_to_end(cookie_id)
+            while len(self._told) > REMEMBERED:
+                self._told.popitem(last=False)
+
+
 def toggles_blueprint(faults: FaultPanel, read_flags: ReadFlags) -> Blueprint:
     """Serve toggles read anew for each request, and the faults of the toggle service."""
     blueprint = Blueprint("toggles", __name__)
+    last = LastAnswers()
 
     @blueprint.get("/v0/feature_toggles")
     def feature_toggles() -> Response:
@@ -44,7 +70,10 @@ def toggles_blueprint(faults: FaultPanel, read_flags: ReadFlags) -> Blueprint:
             return va_errors(500, "The toggles could not be read.")
         if faults.is_on(Fault.TOGGLES_GARBAGE):
             return garbage()
-        flags = dict(read_flags(request.args.get("cookie_id")))
+        browser = request.args.get("cookie_id")
+        stale = last.stale(browser) if faults.is_on(Fault.TOGGLES_STALE) else None
+        flags = dict(read_flags(browser)) if stale is None else dict(stale)
+        last.keep(browser, dict(flags))
         if faults.is_on(Fault.TOGGLES_MISSING_FLAG):
             flags.pop(WIDGET_FLAG, None)
         asked = request.args.get("features")

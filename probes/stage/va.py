@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from probes.stage.faults import Fault, FaultPanel
 from probes.stage.inflection import camelize_keys
 from probes.stage.people import PEOPLE, SIGN_IN_COOKIE, Person, somebody_else
-from probes.stage.presence import client_gone
+from probes.stage.presence import client_gone, reset
 from probes.stage.problem import garbage, va_errors
 
 WIDGET_PAGE = "/get-help-from-accredited-representative/"
@@ -73,13 +73,17 @@ def _widget_api_fault(faults: FaultPanel) -> Response | None:
     if not faults.hang(Fault.API_HANG, gone):
         return va_errors(504, "The answer took too long.")
     faults.delay(Fault.API_SLOW, gone)
+    if faults.is_on(Fault.API_RESET):
+        return reset()
     for fault, status in (
         (Fault.API_500, 500),
+        (Fault.API_FLAKY, 500),
+        (Fault.API_COIN, 500),
         (Fault.API_401, 401),
         (Fault.API_403, 403),
         (Fault.API_422, 422),
     ):
-        if faults.is_on(fault):
+        if faults.strikes(fault):
             return va_errors(status, fault.description)
     return garbage() if faults.is_on(Fault.API_GARBAGE) else None
 
@@ -101,6 +105,10 @@ def site_fault(faults: FaultPanel) -> Response | None:
     """Return what every request outside the fault panel gets, if the whole site is broken."""
     if not faults.hang(Fault.SITE_HANG, client_gone()):
         return Response("", status=504)
+    if faults.is_on(Fault.SITE_RESET):
+        return reset()
+    if faults.is_on(Fault.SITE_502):
+        abort(502)
     if faults.is_on(Fault.SITE_500):
         abort(500)
     return None

@@ -10,8 +10,9 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
@@ -35,6 +36,8 @@ RULES = (
     {"rule": "consecutive_failures", "limit": 3},
     {"rule": "failure_ratio", "limit": 0.5, "window_s": 120, "min_runs": 10},
 )
+#: No rule looks back any further.
+WINDOW = timedelta(seconds=120)
 #: A run that was asked for and did not start for so long is dropped, as the daemon does.
 PERISHED_S = 30.0
 WRITE_S = 0.2
@@ -110,11 +113,11 @@ class World:
         self._newest: dict[str, int] = {}
         self.now_s = 0.0
         for n, location in enumerate(locations):
-            self._at(n * 0.7 + self.chance.random(), lambda where=location: self._tick(where))
+            self._at(n * 0.7 + self.chance.random(), partial(self._tick, location))
         self._at(0.5, self._chores)
         for fault in faults:
             if fault.kind is Kind.HOLD:
-                self._at(fault.start_s, lambda until=fault.end_s: self._hold(until))
+                self._at(fault.start_s, partial(self._hold, fault.end_s))
             if fault.kind is Kind.FLAG_OFF:
                 self._at(fault.start_s, lambda: self._person(False))
                 self._at(fault.end_s, lambda: self._person(True))
@@ -184,7 +187,7 @@ class World:
             due = decision.not_before
             due_s = self.now_s if due is None else (due - T0).total_seconds()
             for location in self.locations:
-                self._at(due_s, lambda where=location: self._submit(where, decision))
+                self._at(due_s, partial(self._submit, location, decision))
         elif isinstance(decision, Flip):
             if not decision.restore and decision.step is None and not decision.fallback:
                 self.kills.append(Kill(self.now_s, decision.by, decision.again))
@@ -288,7 +291,8 @@ class World:
             self._tell(judge_proof(self.spec, run))
         else:
             since = self.state.counts_since
-            self.runs = [r for r in self.runs[-200:] if since is None or r.started_at >= since]
+            oldest = max(since or T0, run.started_at - WINDOW)
+            self.runs = [each for each in self.runs if each.started_at >= oldest]
             verdict = judge(self.spec, self.runs, run)
             self.runs.append(run)
             self._tell(verdict)

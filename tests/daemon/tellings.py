@@ -181,7 +181,9 @@ refused: list[Action] = [*kill, ("store", "refused")]
 blind: list[Action] = [("run", ("E", None, "a", False))] * 4
 stories = st.lists(
     st.lists(anything, max_size=6)
-    | st.sampled_from([life, life[:7], climb, climb[:-3], fall, site, powerless, refused, blind]),
+    | st.sampled_from(
+        [life, life[:7], climb, climb[:-3], fall, fall, site, powerless, refused, blind]
+    ),
     max_size=8,
 ).map(lambda parts: [action for part in parts for action in part])
 #: Runs and controls only.
@@ -200,7 +202,7 @@ changes = st.fixed_dictionaries(
         "kills_per_day": st.integers(1, 3),
         "human_on_s": st.sampled_from([10, 3600]),
         "fallback": st.sampled_from([None, FALLBACK]),
-        "recovery": st.sampled_from(["manual", "ramp"]),
+        "recovery": st.sampled_from(["manual", "ramp", "ramp"]),
         "ramp": st.just(RAMP),
     }
 )

@@ -333,7 +333,7 @@ def test_a_probe_is_walked_again_at_its_pace_but_never_beside_itself(desk: Desk)
     hall.start()
     hall.tick(70)
     assert [each.probe for each in hall.walked] == ["widget"], "the first is still under way"
-    hall.come_in(P).tick(0)
+    hall.come_in(P)
     assert [each.probe for each in hall.walked] == ["widget"]
     hall.come_in(P).tick(50)
     assert hall.walked == []

@@ -42,6 +42,9 @@ def test_a_broken_widget_is_switched_off_proven_gone_and_reset(desk: Desk) -> No
     assert incident["cause"] == "widget"
     assert incident["closed_at"] == desk.now
     lines = [row["text"] for row in desk.rows(TIMELINE)]
+    explained = [line for line in lines if line.startswith(f"{GUARD} at ")]
+    assert len(explained) == 1, "the incident begins with the guard's own explanation"
+    lines.remove(explained[0])
     assert [line.split(":")[0] for line in lines] == [
         "SUSPECT",
         "widget",

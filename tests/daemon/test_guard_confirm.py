@@ -128,7 +128,7 @@ def test_a_location_that_healed_takes_its_confirmations_with_it() -> None:
 def test_a_location_that_fell_silent_confirms_no_longer() -> None:
     story = Story(quorum=2, silent_after_s=60).fails(location="a").control("passes")
     story.fails(3, location="a").fails(1, location="b").wait(60)
-    story.control("passes").fails(3, location="b")
+    story.fails(2, location="b").control("passes").fails(location="b")
     assert not story.flips, "what a saw a minute ago is no second witness"
     story.fails(3, location="a")
     assert story.flips

@@ -16,7 +16,7 @@ def test_a_hold_keeps_the_guards_hands_off_until_it_ends() -> None:
     assert "HELD by ann until 2026-01-05 12:01:01 UTC: because" in story.notes
     story.wait(60)
     assert story.phase is Phase.SUSPECT
-    assert story.control("passes").fails().phase is Phase.KILLING
+    assert story.fails().control("passes").fails().phase is Phase.KILLING
 
 
 def test_a_hold_without_an_end_lasts_until_it_is_released() -> None:

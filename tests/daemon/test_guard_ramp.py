@@ -346,6 +346,12 @@ def test_an_operators_reset_ends_a_ramp_and_no_failure_overtakes_it() -> None:
     assert story.killing().phase is Phase.KILLING, "the guard is itself again"
 
 
+def test_no_failure_overtakes_a_reset_though_the_control_had_passed_before() -> None:
+    story = at_step(1).fails().control("passes").operator("reset").fails(2)
+    assert kills(story) == 1
+    assert story.written(restore=True).phase is Phase.ARMED
+
+
 def test_an_operators_reset_in_the_middle_of_a_step_that_is_written_late_wins() -> None:
     story = ramping().killed().time_passes(100).operator("reset")
     story.step_written(0).time_passes(1000)

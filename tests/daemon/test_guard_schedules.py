@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daemon.guard import GuardState, Phase, advance
 from tests.daemon.schedules import Fault, Kind, World
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=10, deadline=None)
 seeds = st.integers(0, 10**6)
 locations = st.sampled_from(["a", "ab", "abc"])
 workers = st.integers(1, 2)
@@ -23,6 +23,9 @@ INNOCENT = [Kind.PROBE, Kind.TOGGLES, Kind.BUSINESS]
 #: A site that is back for a shorter time can fool any number of looks, if each falls into such a
 #: moment: one of a control's between two of the widget's.
 SITE_BACK_S = 6.0
+#: Where runs cannot judge meanwhile, nobody sees that the widget is back too. A control then counts
+#: if it began at most 30 s after the last failure, and for 30 s.
+UNSEEN_BACK_S = 61.0
 
 
 @st.composite
@@ -40,8 +43,10 @@ def spans(draw: st.DrawFn, end_s: float, gap_s: float = 0.0) -> list[tuple[float
 @st.composite
 def innocent(draw: st.DrawFn, end_s: float = 150) -> list[Fault]:
     """Draw faults for which no widget is to blame, one over the other."""
-    faults = [Fault(Kind.SITE, *span) for span in draw(spans(end_s, SITE_BACK_S))]
-    for kind in draw(st.lists(st.sampled_from(INNOCENT), unique=True)):
+    kinds = draw(st.lists(st.sampled_from(INNOCENT), unique=True))
+    back_s = UNSEEN_BACK_S if kinds else SITE_BACK_S
+    faults = [Fault(Kind.SITE, *span) for span in draw(spans(end_s, back_s))]
+    for kind in kinds:
         faults += [Fault(kind, *span) for span in draw(spans(end_s))]
     return faults
 
@@ -121,7 +126,7 @@ def test_a_fault_that_comes_and_goes_fast_is_killed_by_its_share_of_failures(
 @few
 @given(seed=seeds, where=locations)
 def test_an_api_that_fails_now_and_then_is_not_killed(seed: int, where: str) -> None:
-    world = World([Fault(Kind.API, 0, chance=0.03)], seed=seed, locations=where).live(600)
+    world = World([Fault(Kind.API, 0, chance=0.03)], seed=seed, locations=where).live(400)
     assert world.kills == []
 
 
@@ -158,18 +163,18 @@ def test_a_kill_outlives_a_store_that_is_away(seed: int, away_s: float, where: s
 
 
 @few
-@given(seed=seeds, mended_s=st.floats(60, 200), where=locations)
+@given(seed=seeds, mended_s=st.floats(60, 120), where=locations)
 def test_a_ramp_brings_exposure_back_only_once_the_widget_is_mended(
     seed: int, mended_s: float, where: str
 ) -> None:
     ramp = {"actor": "me", "percentages": [50], "bake_s": 10, "passes": 2, "hold_off_s": 20}
     faults = [Fault(Kind.WIDGET_HARD, 10, mended_s)]
-    world = World(faults, seed=seed, locations=where, recovery="ramp", ramp=ramp, kills_per_day=99)
+    world = World(faults, seed=seed, locations=where, recovery="ramp", ramp=ramp, kills_per_day=9)
     world.live(mended_s - 0.1)
     assert len(world.kills) >= 1
     assert Phase.ARMED not in _phases_after(world, world.kills[0].at_s)
     before = len(world.kills)
-    world.live(2000)
+    world.live(400)
     assert world.flag
     assert world.state.kill is None
     assert len(world.kills) <= before + 1
@@ -193,7 +198,7 @@ def test_runs_never_pile_up_and_what_was_told_rebuilds_the_state(
     mode: str,
 ) -> None:
     both = [*faults, *(Fault(kind, *span) for span in flaps)]
-    world = World(both, seed=seed, locations=where, mode=mode, workers=1).live(170)
+    world = World(both, seed=seed, locations=where, mode=mode).live(170)
     assert world.most_waiting <= 6
     assert world.orders <= 170, "less than one in a second"
     state = GuardState.new()

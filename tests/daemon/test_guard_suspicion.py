@@ -97,6 +97,16 @@ def test_a_control_beside_a_widget_that_passes_is_no_witness_either() -> None:
     assert story.control("passes").fails().flips
 
 
+@pytest.mark.parametrize(("after_s", "trips"), [(29, True), (30, True), (30.001, False)])
+def test_a_control_long_after_the_last_failure_is_no_witness(after_s: float, trips: bool) -> None:
+    story = Story().suspect().fails(2)
+    last = story.now - timedelta(seconds=1)
+    story.runs_in("EEEE").wait(after_s - 5)
+    begun_s_ago = (story.now - last).total_seconds() + 1 - after_s
+    story.control("passes", started_s_ago=begun_s_ago).fails()
+    assert bool(story.flips) is trips
+
+
 def test_a_pass_elsewhere_leaves_the_control_as_it_is() -> None:
     story = Story().fails(location="a").control("passes").fails(2, location="a")
     assert story.passes(location="b").fails(location="a").flips
@@ -385,6 +395,6 @@ def test_kills_older_than_a_day_are_off_the_budget() -> None:
 def test_a_latch_outlives_the_day_whose_kills_set_it() -> None:
     story = Story(kills_per_day=1).killed().operator("reset").written(restore=True).killing()
     assert story.phase is Phase.LATCHED
-    story.wait(2 * 24 * 3600).control("passes").fails(3)
+    story.wait(2 * 24 * 3600).fails(2).control("passes").fails()
     assert story.blockers == ("latched: 1 kills in 24 h, the budget is 1",)
     assert len(story.flips) == 2

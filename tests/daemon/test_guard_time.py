@@ -93,7 +93,7 @@ def test_a_hold_ends_by_itself_and_says_when() -> None:
     story.now = story.now.replace(minute=1, second=30, microsecond=999_999)
     assert story.phase is Phase.HELD
     assert story.wait(1e-6).phase is Phase.SUSPECT
-    story.control("passes").fails()
+    story.fails().control("passes").fails()
     assert story.asked(Flip)
 
 

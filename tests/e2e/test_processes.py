@@ -105,7 +105,7 @@ def test_a_good_configuration_is_taken_at_sighup_and_a_bad_one_is_refused_whole(
     assert 'probe_success{instance="' in _metrics(daemon)
     assert 'job="page"' in _metrics(daemon)
 
-    file.write_text(DEMO.read_text().replace("confirmations: 2", "confirmatons: 2"))
+    file.write_text(DEMO.read_text().replace(" confirmations: 3", " confirmatons: 3"))
     daemon.signal(signal.SIGHUP)
     wait_for("it is refused", lambda: "configuration refused" in daemon.log)
     assert "guards.assessment.confirmatons: unknown key" in daemon.log
@@ -237,7 +237,7 @@ def test_bad_configuration_ends_with_2_and_names_file_line_and_key(
     world: World, tmp_path: Path
 ) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text(DEMO.read_text().replace("confirmations: 2", "confirmations: 0", 1))
+    file.write_text(DEMO.read_text().replace(" confirmations: 3", " confirmations: 0", 1))
     line = file.read_text().splitlines().index("    confirmations: 0") + 1
 
     ended = refused(world, file)

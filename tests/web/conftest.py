@@ -132,7 +132,7 @@ class Room:
         self.run(outcome="failed", reason=reason)
         self.run("widget_control", purpose=Purpose.CONTROL)
         for _ in range(2):
-            self.run(outcome="failed", reason=reason, purpose=Purpose.CONFIRM)
+            self.run(outcome="failed", reason=reason, purpose=Purpose.CONFIRM, hard=True)
         self.engine.apply_pending()
 
     def prove(self) -> None:

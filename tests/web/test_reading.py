@@ -90,7 +90,7 @@ def test_a_kill_is_told_with_its_measured_times_and_its_story(room: Room) -> Non
     assert kill["by"] == "guard"
     assert 0 < kill["decided_after_s"] < kill["written_after_s"] < kill["verified_after_s"] < 30
     assert guard["since"] == kill["verified_at"]
-    assert "reset" in guard["says"]
+    assert "no longer meets" in guard["says"]
 
     (incident,) = client.get("/api/v1/incidents?open=true").json["incidents"]
     story = client.get(f"/api/v1/incidents/{incident['id']}").json
@@ -113,7 +113,7 @@ def test_a_suspicious_guard_says_what_it_waits_for(room: Room) -> None:
     assert guard["phase"] == "suspect"
     assert guard["since"] == guard["suspicion"]["since"]
     assert guard["blockers"] == [
-        "0 of 2 confirming runs with the flag seen",
+        "0 of 3 confirming runs with the flag seen, or 0 of 2 hard ones",
         "the control has not been measured yet",
     ]
     assert client.get("/api/v1/probes/widget_signed_out").json["pace"] == "fast"

@@ -27,6 +27,7 @@ function card(name, mayAct, done) {
   const flag = el("code");
   const value = el("span", { class: "pill" });
   const mode = el("span", { class: "pill", "data-outcome": "note" }, "observes only");
+  const unproven = el("span", { class: "pill", "data-outcome": "note" }, "unproven");
   const kills = el("dd");
   const why = el("p", { class: "why" });
   const rail = killRail();
@@ -45,7 +46,7 @@ function card(name, mayAct, done) {
   const node = el(
     "article", { class: "guard", "aria-labelledby": `guard-${name}` },
     el("header", {}, el("p", { class: "phase" }, shape, word), since),
-    el("div", { class: "name" }, title, mode),
+    el("div", { class: "name" }, title, mode, unproven),
     says, facts, why, rail.node, people, waiting, acts,
   );
   let current = null;
@@ -64,6 +65,8 @@ function card(name, mayAct, done) {
     setText(value, onOff(guard.flag_value));
     value.dataset.outcome = onOff(guard.flag_value);
     mode.hidden = guard.mode !== "observe";
+    unproven.hidden = !guard.unproven;
+    setAttribute(unproven, "title", guard.drill?.says ?? "no drill yet");
     setText(kills, `${guard.kills_24h} of ${guard.spec.kills_per_day}`);
     setOptional(why, whyOf(guard));
     rail.update(guard.kill);

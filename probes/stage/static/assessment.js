@@ -1,6 +1,7 @@
 // Walks a person through the assessment's steps, one address per step, without page loads.
 import { hasSession } from "./assessment-api.js";
-import { fallback, steps } from "./assessment-steps.js";
+import { fallback } from "./assessment-fallback.js";
+import { steps } from "./assessment-steps.js";
 import { el } from "./dom.js";
 import { fetchToggles } from "./toggles.js";
 

@@ -2,12 +2,12 @@
 import { el } from "./dom.js";
 import { subscribe } from "./platform.js";
 import { fetchRepresentative } from "./representative-status.api.js";
+import { isGateOpen } from "./representative-status.gate.js";
+import { polish } from "./representative-status.polish.js";
 import * as views from "./representative-status.views.js";
 
-const FLAG = "representative_status_enabled";
-
 function stateOf({ togglesLoading, toggles, signedIn }) {
-  if (togglesLoading || toggles[FLAG] !== true) return "off";
+  if (togglesLoading || !isGateOpen(toggles)) return "off";
   return signedIn ? "signedIn" : "signedOut";
 }
 
@@ -47,8 +47,12 @@ export function mount(node, level = 3) {
     const next = stateOf(state);
     if (next === shown) return;
     shown = next;
-    if (next === "off") node.replaceChildren();
-    else if (next === "signedOut") node.replaceChildren(views.signedOut(level, askToSignIn));
+    if (next === "off") {
+      node.replaceChildren();
+      return;
+    }
+    if (next === "signedOut") node.replaceChildren(views.signedOut(level, askToSignIn));
     else showSignedIn(node, level);
+    polish(node);
   });
 }

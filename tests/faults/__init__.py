@@ -1,0 +1,1 @@
+"""The corpus of faults: what is broken, and what must and must not come of it."""
