@@ -234,9 +234,12 @@ class Engine:
             if spec.flag in compared.unsettled:
                 continue  # the value may be the one before a write of ours: no decision of anybody
             drifted = drifts.get(spec.flag)
-            if self._states[name].flag_value is not flag.exposing:
+            state = self._states[name]
+            # On a ramp any other share than ours is a person's decision, if still on for some.
+            overtaken = state.probation is not None and drifted is not None
+            if overtaken or state.flag_value is not flag.exposing:
                 who, what = (drifted.who, drifted.what) if drifted else ("", "")
-                self.tell(name, FlagSeen(flag.exposing, read_at, False, who, what))
+                self.tell(name, FlagSeen(flag.exposing, read_at, overtaken, who, what))
 
     def _adopt(self, drift: Drift) -> None:
         """Say what someone else wrote; repeat our write where theirs only lost it."""

@@ -228,7 +228,7 @@ def test_a_run_that_was_asked_for_too_long_ago_expires_but_a_proof_does_not(desk
     desk.wait(31).engine.apply_pending()
     assert desk.dispatched == []
     assert {row["state"] for row in desk.rows(DECISIONS)} == {"expired"}
-    desk.control().fails(2).dispatched.clear()
+    desk.fails().control().fails(2).dispatched.clear()
     desk.proof(told=True)
     desk.wait(3600).engine.apply_pending()
     assert [order.purpose for order in desk.dispatched] == [Purpose.PROOF]

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from daemon.guard import Phase
+from tests.faults.acts import ASSESSMENT
 from tests.faults.player import Played, play
 from tests.faults.scenario import Evidence, Must, Scenario
 from tests.faults.scene import NotCalm, Scene, a_scene
@@ -58,7 +59,7 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
 
 def _play_all(chosen: list[Scenario]) -> list[Played]:
     order = {variant: place for place, variant in enumerate(Variant)}
-    rows = sorted(chosen, key=lambda each: order[each.variant])
+    rows = sorted(chosen, key=lambda each: order[each.where])
     played: list[Played] = []
     columns = (
         TextColumn("{task.description:44}"),
@@ -83,7 +84,7 @@ def _play_all(chosen: list[Scenario]) -> list[Played]:
 
 
 def _scene_of(scenario: Scenario) -> tuple[Variant, str]:
-    return scenario.variant, scenario.name if scenario.variant.remembers else ""
+    return scenario.where, scenario.name if scenario.where.remembers else ""
 
 
 def _play(scene: Scene, scenario: Scenario) -> Played:
@@ -140,12 +141,14 @@ def _seen(row: Played) -> str:
     return _words({name: (seen.phase, seen.kills) for name, seen in row.seen.items()})
 
 
-def _words(guards: dict[str, tuple[Phase, int]]) -> str:
+def _words(guards: dict[str, tuple[Phase | None, int]]) -> str:
     """Say what each guard is, the widget's first; one that never moved is left out."""
     quiet = (Must().phase, 0)
     moved = [(name, is_now) for name, is_now in guards.items() if is_now != quiet]
     texts = [
-        ("" if name.startswith("repr") else "assessment ") + f"{phase}" + f" {n} kills" * (n > 1)
+        ("assessment " if name == ASSESSMENT else "")
+        + (phase or "any")
+        + (f" {n} kills" if n > 1 else "")
         for name, (phase, n) in moved
     ]
     return ", ".join(texts) or "nothing"

@@ -152,7 +152,7 @@ def _wrong_of(
     wanted = scenario.gates_after(name)
     kill_s = seen.first_kill_after_s
     checks = (
-        (seen.phase is not must.phase, f"is {seen.phase}, must be {must.phase}"),
+        (must.phase not in (None, seen.phase), f"is {seen.phase}, must be {must.phase}"),
         (seen.kills != must.kills, f"{seen.kills} kills, must be {must.kills}"),
         (seen.gates != wanted, f"its flag is {seen.gates}, must be {wanted}"),
         (must.page and not seen.pages, "nobody was woken"),

@@ -54,13 +54,14 @@ class Moment:
 class Must:
     """What must come of one guard.
 
-    `kills`: how often it decides to act by itself. `gates`: of its flag at the end; None: what the
-    act writes where it ends KILLED, else what they were. `through`: phases that it passes, in any
-    order. `page`: a person is woken. `circuit`: the assessment's at the end. `not_before_s`: its
-    first kill comes no earlier than so long after the beginning.
+    `phase`: at the end; None: any in which it has not acted. `kills`: how often it decides to act
+    by itself. `gates`: of its flag at the end; None: what the act writes where it ends KILLED, else
+    what they were. `through`: phases that it passes, in any order. `page`: a person is woken.
+    `circuit`: the assessment's at the end. `not_before_s`: its first kill comes no earlier than so
+    long after the beginning.
     """
 
-    phase: Phase = Phase.ARMED
+    phase: Phase | None = Phase.ARMED
     kills: int = 0
     gates: Rows | None = None
     through: tuple[Phase, ...] = ()
@@ -77,8 +78,8 @@ class Scenario:
     """One row of the table.
 
     `within_s`: from the first act to everything that must be. `runs`: so many of each guarding
-    probe must have begun after the last act before nothing is believed to follow; None: 3, or 1
-    where the other guard kills. `watch_s`: look
+    probe must have begun after the last act before nothing is believed to follow; None: 2, or 1
+    where a guard kills. `watch_s`: look
     on for so long after the last act at least. `hurry`: run the probes as fast as they go, where no
     time is measured. `calm`: begin only when everything is healthy.
     """
@@ -91,13 +92,18 @@ class Scenario:
     assessment: Must = UNMOVED
     evidence: Evidence = Evidence.NONE
     within_s: float = 30
-    variant: Variant = Variant.DEMO
+    variant: Variant | None = None
     flags: Mapping[str, Rows] = field(default_factory=dict)
     runs: int | None = None
     watch_s: float = 0
     hurry: bool | None = None
     calm: bool = True
     quick: bool = False
+
+    @property
+    def where(self) -> Variant:
+        """The configuration: the demo's own where the time to a kill is measured."""
+        return self.variant or (Variant.DEMO if self.measured else Variant.LEAN)
 
     @property
     def musts(self) -> Mapping[str, Must]:
@@ -114,7 +120,7 @@ class Scenario:
         """How many runs of each probe must have begun before nothing is believed to follow."""
         if self.runs is not None:
             return self.runs
-        return 1 if self.kills else 3
+        return 1 if self.kills else 2
 
     @property
     def hurries(self) -> bool:

@@ -40,7 +40,7 @@ def _falls_back(name: str, broken: str, fault: Fault, evidence: Evidence) -> Sce
 
 HARD = (
     _killed("api-500", "its API answers 500", Fault.API_500, Evidence.HARD, LADDER, quick=True),
-    _killed("api-hangs", "its API never answers", Fault.API_HANG, Evidence.HARD),
+    _killed("api-hangs", "its API never answers", Fault.API_HANG, Evidence.SOFT),
     _killed("api-resets", "its API resets the connection", Fault.API_RESET, Evidence.SOFT),
     _killed("draw-throws", "it throws when it draws", Fault.DRAW_THROWS, Evidence.HARD),
     _killed("words-lost", "its headings are gone", Fault.WIDGET_WRONG_CONTENT, Evidence.HARD),
@@ -119,8 +119,7 @@ CHANCE = (
         "its API answers 500 to 3 requests of 100, two of them in a row",
         _breaks(Fault.API_FLAKY),
         within_s=60,
-        runs=10,
-        watch_s=20,
+        runs=12,
     ),
     Scenario(
         "api-50-percent",
