@@ -190,6 +190,16 @@ def release(guard: str, reason: Reason, url: Url = LOCAL, token: Token = None) -
     _act(url, token, guard, "release", reason)
 
 
+@main.command()
+def baseline(probe: str, reason: Reason, url: Url = LOCAL, token: Token = None) -> None:
+    """Accept the accessibility violations of a probe's newest run: only others are new then."""
+    try:
+        found = Client(url, token).act(f"probes/{probe}/baseline", reason)
+    except ApiError as cause:
+        _give_up(cause)
+    out.print(f"{probe}: {found['accepted']} violations accepted", highlight=False)
+
+
 @browser.command("install")
 def browser_install() -> None:
     """Make sure that a headless Chromium is on this machine."""

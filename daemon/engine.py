@@ -190,6 +190,25 @@ class Engine:
         if lost is not None:
             raise FlagChanged(flag, seen, self._switch.flag(flag).gates)
 
+    def accept_violations(self, probe: str, by: str, reason: str) -> int:
+        """Make what axe last found on a probe's page its baseline, and return how many that are.
+
+        From now on only others count as new, in rules with `new_only`.
+
+        Raises:
+            LookupError: axe has not looked at this probe's page lately.
+        """
+        now = self._clock()
+        with self._journal.turn() as turn:
+            found = turn.newest_violations(probe)
+            if found is None:
+                raise LookupError(
+                    f"axe has not looked at {probe} lately: set accessibility: true and run it once"
+                )
+            turn.accept_violations(probe, {(v.rule, v.target) for v in found}, by, reason, now)
+        log.info("violations accepted", probe=probe, count=len(found), by=by, reason=reason)
+        return len(found)
+
     def apply_pending(self) -> datetime | None:
         """Apply every due decision, oldest first; return when the next one is due."""
         return self._outbox.apply_pending()

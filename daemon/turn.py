@@ -29,7 +29,10 @@ from daemon.tables import (
     RUNS,
     TIMELINE,
 )
-from probes.model import Outcome, Purpose, Run
+from probes.model import Outcome, Purpose, Run, Violation
+
+#: Runs of a probe that are looked through for one with a wanted fact.
+LATELY = 100
 
 STATE_JSON = TypeAdapter(GuardState)
 EVIDENCE_JSON: TypeAdapter[Evidence] = TypeAdapter(Evidence)
@@ -250,6 +253,17 @@ class Turn:
         """Return the accepted violations of each probe that has a baseline: (rule, target)."""
         rows = self._db.execute(select(BASELINES).where(BASELINES.c.probe.in_(probes))).all()
         return {row.probe: frozenset(map(tuple, json.loads(row.doc))) for row in rows}
+
+    def newest_violations(self, probe: str) -> tuple[Violation, ...] | None:
+        """Return what axe last found on the probe's page; None where it has not looked lately."""
+        docs = self._db.scalars(
+            select(RUNS.c.doc)
+            .where(RUNS.c.probe == probe)
+            .order_by(RUNS.c.started_at.desc())
+            .limit(LATELY)
+        )
+        looked = (Run.from_json(doc).violations for doc in docs)
+        return next((found for found in looked if found is not None), None)
 
     def accept_violations(
         self, probe: str, known: Iterable[tuple[str, str]], by: str, reason: str, now: datetime

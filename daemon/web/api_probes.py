@@ -6,11 +6,11 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from daemon.web.answer import answer
-from daemon.web.asks import Ask, ByName
+from daemon.web.answer import View, answer
+from daemon.web.asks import Ask, ByName, Reasoned
 from daemon.web.desk import Desk, current_desk
 from daemon.web.probe_view import Probes, ProbeView, Started, probe_views
-from daemon.web.problem import unknown
+from daemon.web.problem import Refused, unknown
 
 PROBES = APIBlueprint(
     "probes", __name__, url_prefix="/api/v1/probes", abp_tags=[Tag(name="probes")]
@@ -19,6 +19,12 @@ PROBES = APIBlueprint(
 
 class RunNow(Ask):
     """Nothing needs to be said: a run changes no flag by itself."""
+
+
+class Accepted(View):
+    """How many violations are the baseline now."""
+
+    accepted: int
 
 
 @PROBES.get("", responses={200: Probes})
@@ -42,6 +48,18 @@ def run_probe(path: ByName, body: RunNow) -> Response:
     desk = current_desk()
     _known(desk, path.name)
     return answer(Started(runs=desk.run_now(path.name)), 202)
+
+
+@PROBES.post("/<name>/baseline", responses={200: Accepted})
+def accept_violations(path: ByName, body: Reasoned) -> Response:
+    """Accept the accessibility violations of the newest run: only others are new from now on."""
+    desk = current_desk()
+    _known(desk, path.name)
+    try:
+        count = desk.engine.accept_violations(path.name, body.by, body.reason)
+    except LookupError as cause:
+        raise Refused(409, str(cause.args[0])) from cause
+    return answer(Accepted(accepted=count))
 
 
 def _known(desk: Desk, name: str) -> None:
