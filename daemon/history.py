@@ -171,6 +171,8 @@ def recent(
             rows = db.execute(
                 select(*columns)
                 .where(RUNS.c.probe == probe, RUNS.c.location == location)
+                # What a drill planted is no news of the probe.
+                .where(RUNS.c.purpose != Purpose.DRILL.value)
                 .order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc())
                 .limit(limit)
             )

@@ -78,8 +78,11 @@ class Job:
 
     @property
     def urgent(self) -> bool:
-        """True where somebody waits for this run: a guard, or an operator."""
-        return self.purpose is not Purpose.SCHEDULED
+        """True where somebody waits for this run: a guard, or an operator.
+
+        A drill waits its turn: it must not keep a real detection waiting.
+        """
+        return self.purpose not in (Purpose.SCHEDULED, Purpose.DRILL)
 
     @property
     def parts(self) -> tuple[Job, ...]:

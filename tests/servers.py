@@ -100,7 +100,8 @@ class Server:
         """Holding its connections and answering nothing, as a machine that swaps does."""
         pids = [self._process.pid, *_children(self._process.pid)] if self._process else []
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # a child of the database's may end by itself
+                os.kill(pid, signal.SIGSTOP)
         until = time.monotonic() + START_S
         # The signal is only sent: on a busy machine a thread can answer once more before it stops.
         while not all(_is_stopped(pid) for pid in pids) and time.monotonic() < until:

@@ -10,7 +10,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
 from daemon.drill_report import Report
-from daemon.drills import DrillRefused, Drills
+from daemon.drills import DrillRefused
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ById, ByName, Limit, Person, Reason
 from daemon.web.desk import current_desk
@@ -47,9 +47,12 @@ class DrillDetail(View):
 @DRILLS.post("/guards/<name>/drill", responses={202: DrillStarted})
 def start_drill(path: ByName, body: Rehearse) -> Response:
     """Rehearse the guard's kill: faults in the probe's own browser only, nothing written."""
-    spec_of(current_desk(), path.name)
+    desk = current_desk()
+    spec_of(desk, path.name)
+    if desk.drills is None:
+        raise Refused(503, "this daemon has no scheduler that could walk a drill")
     try:
-        drill = _drills().start(path.name, body.by, body.reason or "")
+        drill = desk.drills.start(path.name, body.by, body.reason or "")
     except DrillRefused as cause:
         raise Refused(409, str(cause)) from cause
     except KeyError:
@@ -61,23 +64,18 @@ def start_drill(path: ByName, body: Rehearse) -> Response:
 @DRILLS.get("/drills", responses={200: DrillList})
 def list_drills(query: DrillQuery) -> Response:
     """List drills: those under way, then those that ended, newest first."""
-    found = _drills().reports(query.guard, query.limit)
+    drills = current_desk().drills
+    found = () if drills is None else drills.reports(query.guard, query.limit)
     return answer(DrillList(drills=tuple(drill_line(each) for each in found)))
 
 
 @DRILLS.get("/drills/<id>", responses={200: DrillDetail})
 def get_drill(path: ById) -> Response:
     """Show one drill whole: its runs, phases, and what the guard would have said and done."""
-    found = _drills().report(path.id)
+    drills = current_desk().drills
+    found = None if drills is None else drills.report(path.id)
     if found is None:
         raise Refused(
             404, "no such drill: one that was under way when the daemon ended is lost; list /drills"
         )
     return answer(DrillDetail(drill=found), longest=None)
-
-
-def _drills() -> Drills:
-    drills = current_desk().drills
-    if drills is None:
-        raise Refused(503, "no drills are wired into this daemon")
-    return drills

@@ -114,7 +114,7 @@ def test_a_good_configuration_is_taken_at_sighup_and_a_bad_one_is_refused_whole(
 
     text = DEMO.read_text()
     start = text.index("  # No browser: is the page there at all?")
-    file.write_text(text[:start] + text[text.index("guards:\n") :])
+    file.write_text(text[:start] + text[text.index("  # What the assessment's circuit goes by") :])
     daemon.signal(signal.SIGHUP)
     wait_for("it is taken", lambda: "configuration taken" in daemon.log)
     wait_for("the removed probe's series are gone", lambda: 'job="page"' not in _metrics(daemon))
