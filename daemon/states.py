@@ -59,7 +59,7 @@ class States:
     def load(self, config: Config) -> None:
         """Read the state of every guard that the configuration names, and forget the others.
 
-        Asks anew for proofs that a dead daemon still owed.
+        Asks anew for what a dead daemon still owed: proofs, and a suspicion's confirmation.
         """
         gone = self._config.guards.keys() - config.guards.keys()
         # States first, and never fewer than the configuration names: the judging thread goes on.
@@ -86,6 +86,13 @@ class States:
                 kill = state.kill
                 if kill is not None and kill.written_at is not None and kill.verified_at is None:
                     turn.add_order(name, RunProbe(spec.proof, Purpose.PROOF), now)
+                # What a dead daemon had asked for is lost with its workers: to wait it out would
+                # leave users in a broken widget for half a minute more.
+                if kill is None and state.suspicion is not None:
+                    pair = RunProbe(
+                        state.suspicion.probe, Purpose.CONFIRM, control=spec.control, fresh=True
+                    )
+                    turn.add_order(name, pair, now)
         return states
 
     def fold(self, turn: Turn, spec: GuardSpec, telling: Telling) -> Folded:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-START_S = 30.0
+#: Recovery after a crash waits for the disk, which other tests may keep busy.
+START_S = 90.0
 
 
 def need(program: str, package: str, places: tuple[str, ...] = ()) -> str:
