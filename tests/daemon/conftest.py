@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.desk import Desk
+from tests.daemon.hall import Hall
 
 
 @pytest.fixture
@@ -28,3 +29,11 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 def desk(desk_of: Callable[..., Desk]) -> Desk:
     """An enforcing guard whose limit is one failed run, on a flag that is fully on."""
     return desk_of()
+
+
+@pytest.fixture
+def hall(desk: Desk) -> Hall:
+    """Drills of a guard whose probes pass."""
+    desk.passes()
+    desk.engine.poll_flags()
+    return Hall(desk)
