@@ -123,12 +123,12 @@ class Daemon:
             thread.start()
         self.scheduler.start()
         self.drills.start_crons()
-        self.scheduler.every("flags", self.config.store.poll_s, self._poll_flags)
-        self.scheduler.every("time", TIME_S, self._pass_time)
-        self.scheduler.every("drills", DRILLS_S, self._pass_drills)
-        self.scheduler.every("gauges", GAUGES_S, self._show_gauges)
-        self.scheduler.every("proofs", GAUGES_S, self.engine.chase_proofs)
-        self.scheduler.every("housekeeping", HOUSEKEEPING_S, self._keep_house)
+        self._every("flags", self.config.store.poll_s, self.engine.poll_flags)
+        self._every("time", TIME_S, self.engine.pass_time)
+        self._every("drills", DRILLS_S, self.drills.pass_time)
+        self._every("gauges", GAUGES_S, self._show_gauges)
+        self._every("proofs", GAUGES_S, self.engine.chase_proofs)
+        self._every("housekeeping", HOUSEKEEPING_S, self._keep_house)
         if not self.config.web.tokens.operator and not self.config.web.tokens.viewer:
             log.warning("no token configured: whoever can reach loopback is an operator")
         log.info("started", web=self.web.url, guards=len(self.config.guards))
@@ -205,26 +205,17 @@ class Daemon:
 
     # --- chores -----------------------------------------------------------------------------
 
-    def _poll_flags(self) -> None:
-        try:
-            self.engine.poll_flags()
-        except Exception:
-            self.metrics.turn_failures.inc()
-            log.exception("polling flags failed")
+    def _every(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
+        """Do a chore at an interval; one that fails is counted and tried at the next."""
 
-    def _pass_time(self) -> None:
-        try:
-            self.engine.pass_time()
-        except Exception:
-            self.metrics.turn_failures.inc()
-            log.exception("passing time failed")
+        def chore() -> None:
+            try:
+                work()
+            except Exception:  # of one chore: the daemon goes on, and the count tells
+                self.metrics.turn_failures.inc()
+                log.exception("chore failed", chore=name)
 
-    def _pass_drills(self) -> None:
-        try:
-            self.drills.pass_time()
-        except Exception:
-            self.metrics.turn_failures.inc()
-            log.exception("drilling failed")
+        self.scheduler.every(name, interval_s, chore)
 
     def _show_gauges(self) -> None:
         self._show_pools()

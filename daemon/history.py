@@ -6,13 +6,11 @@ Text in the rows may come from a target: it is bounded by whoever shows it, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, Table, and_, func, or_, select
-from sqlalchemy.exc import DBAPIError
 
 from daemon.audit import AuditEntry
 from daemon.guard.messages import Flip
@@ -138,7 +136,7 @@ def runs(
     if before is not None:
         same = and_(RUNS.c.started_at == before.at, RUNS.c.id < before.id)
         query = query.where(or_(RUNS.c.started_at < before.at, same))
-    with _reading(journal) as db:
+    with journal.reading() as db:
         docs = db.scalars(query.limit(limit + 1)).all()
     page = tuple(Run.from_json(doc) for doc in docs[:limit])
     more = len(docs) > limit
@@ -148,13 +146,13 @@ def runs(
 def runs_since(journal: Journal, since: datetime) -> tuple[Run, ...]:
     """Return every run that started at or after `since`, oldest first."""
     query = select(RUNS.c.doc).where(RUNS.c.started_at >= since).order_by(RUNS.c.started_at)
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return tuple(Run.from_json(doc) for doc in db.scalars(query))
 
 
 def run(journal: Journal, run_id: str) -> Run | None:
     """Return one run, None where it is not (or no longer) there."""
-    with _reading(journal) as db:
+    with journal.reading() as db:
         doc = db.scalar(select(RUNS.c.doc).where(RUNS.c.id == run_id))
     return None if doc is None else Run.from_json(doc)
 
@@ -166,7 +164,7 @@ def recent(
     found: list[tuple[str, str, tuple[RunMark, ...]]] = []
     run = RUNS.c
     columns = (run.id, run.purpose, run.started_at, run.duration_s, run.outcome)
-    with _reading(journal) as db:
+    with journal.reading() as db:
         for probe, location in places:
             rows = db.execute(
                 select(*columns)
@@ -197,13 +195,13 @@ def incidents(
     if is_open is not None:
         closed = INCIDENTS.c.closed_at
         query = query.where(closed.is_(None) if is_open else closed.is_not(None))
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return tuple(IncidentRecord(*row) for row in db.execute(query.limit(limit)))
 
 
 def incident(journal: Journal, incident_id: str) -> IncidentRecord | None:
     """Return one incident, None where there is none of that id."""
-    with _reading(journal) as db:
+    with journal.reading() as db:
         columns = _columns(INCIDENTS, IncidentRecord)
         row = db.execute(select(*columns).where(INCIDENTS.c.id == incident_id)).first()
     return None if row is None else IncidentRecord(*row)
@@ -223,7 +221,7 @@ def story(journal: Journal, told: IncidentRecord, limit: int = 200) -> tuple[Tim
         line.at <= told.opened_at,
         line.at >= told.opened_at - LED_TO_IT,
     )
-    with _reading(journal) as db:
+    with journal.reading() as db:
         first = db.scalar(led_to_it)
         if first is None:
             first = db.scalar(select(func.min(line.id)).where(line.incident == told.id)) or 0
@@ -240,7 +238,7 @@ def story(journal: Journal, told: IncidentRecord, limit: int = 200) -> tuple[Tim
 def timeline(journal: Journal, guard: str, limit: int = 50) -> tuple[TimelineLine, ...]:
     """Return a guard's newest lines, oldest first."""
     query = select(TIMELINE.c.at, TIMELINE.c.text).where(TIMELINE.c.guard == guard)
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return _oldest_first(db, query, limit)
 
 
@@ -250,7 +248,7 @@ def last_noted(journal: Journal, guard: str, beginning: str = "") -> datetime | 
     query = select(func.max(line.at)).where(
         line.guard == guard, line.text.startswith(beginning, autoescape=True)
     )
-    with _reading(journal) as db:
+    with journal.reading() as db:
         at: datetime | None = db.scalar(query)
     return at
 
@@ -264,7 +262,7 @@ def flips(
         query = query.where(FLIPS.c.flag == flag)
     if before is not None:
         query = query.where(FLIPS.c.id < before)
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return tuple(FlipRecord(*row) for row in db.execute(query.limit(limit)))
 
 
@@ -275,7 +273,7 @@ def pending_flips(journal: Journal) -> tuple[PendingFlip, ...]:
         .where(DECISIONS.c.state == "pending", DECISIONS.c.kind == "flip")
         .order_by(DECISIONS.c.id)
     )
-    with _reading(journal) as db:
+    with journal.reading() as db:
         rows = db.execute(query).all()
     return tuple(_pending(row) for row in rows)
 
@@ -287,21 +285,9 @@ def audit(
     query = select(AUDIT).where(AUDIT.c.id > after).order_by(AUDIT.c.id).limit(limit)
     if flag is not None:
         query = query.where(AUDIT.c.flag == flag)
-    with _reading(journal) as db:
+    with journal.reading() as db:
         for row in db.execute(query):
             yield AuditEntry(**row._mapping)
-
-
-@contextmanager
-def _reading(journal: Journal) -> Iterator[Connection]:
-    try:
-        with journal.engine.begin() as connection:
-            yield connection
-    except DBAPIError as cause:
-        raise JournalError(
-            f"cannot read the journal {journal.path}: {cause.orig}. Check that the file is there "
-            "and readable; nothing was changed"
-        ) from cause
 
 
 def _oldest_first(db: Connection, query: Select[Any], limit: int) -> tuple[TimelineLine, ...]:

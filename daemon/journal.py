@@ -77,10 +77,26 @@ class Journal:
                 "file's permissions; nothing of this turn was kept"
             ) from cause
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open one transaction that only reads.
+
+        Raises:
+            JournalError: the file is gone or cannot be read.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as cause:
+            raise JournalError(
+                f"cannot read the journal {self.path}: {cause.orig}. Check that the file is there "
+                "and readable; nothing was changed"
+            ) from cause
+
     def pending(self, now: datetime) -> tuple[tuple[Pending, ...], datetime | None]:
         """Return the due decisions, oldest first, and when the next of the others is due."""
         waiting = DECISIONS.c.state == "pending"
-        with self.engine.begin() as connection:
+        with self.reading() as connection:
             due = connection.execute(
                 select(DECISIONS).where(waiting, DECISIONS.c.due_at <= now).order_by(DECISIONS.c.id)
             ).all()
@@ -92,7 +108,7 @@ class Journal:
     def told(self, guard: str) -> list[tuple[datetime, Evidence]]:
         """Return everything that a guard was told, in order; folding it gives its state."""
         query = select(EVIDENCE.c.at, EVIDENCE.c.doc).where(EVIDENCE.c.guard == guard)
-        with self.engine.begin() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(EVIDENCE.c.id)).all()
         return [(at, EVIDENCE_JSON.validate_json(doc)) for at, doc in rows]
 

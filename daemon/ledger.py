@@ -145,7 +145,7 @@ class Ledger:
             .where(DECISIONS.c.flag == flag, DECISIONS.c.id < before)
             .order_by(DECISIONS.c.id.desc())
         )
-        with self._journal.engine.begin() as connection:
+        with self._journal.reading() as connection:
             rows = connection.execute(query).all()
         for row in takewhile(lambda row: row.state != "applied", rows):
             order = ORDER_JSON.validate_json(row.doc)

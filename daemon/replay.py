@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from sqlalchemy import Connection, func, or_, select
-from sqlalchemy.exc import DBAPIError
 
 from config.schema import GuardSpec
 from daemon.evidence import runs_by
@@ -48,7 +46,7 @@ class Rebuilt:
 
 def explain_now(journal: Journal, spec: GuardSpec, now: datetime) -> Explanation:
     """Explain a guard's last committed state."""
-    with _reading(journal) as db:
+    with journal.reading() as db:
         doc = db.scalar(select(GUARDS.c.doc).where(GUARDS.c.guard == spec.name))
         state = GuardState.new() if doc is None else STATE_JSON.validate_json(doc)
         rebuilt = Rebuilt(state, _noted(db, spec, phase(spec, state, now), now))
@@ -61,7 +59,7 @@ def explain_then(journal: Journal, spec: GuardSpec, at: datetime) -> Explanation
     Raises:
         NotKept: what it was told by then was pruned.
     """
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return _explained(db, spec, _rebuilt(db, spec, at), at, past=True)
 
 
@@ -71,7 +69,7 @@ def rebuild(journal: Journal, spec: GuardSpec, at: datetime) -> Rebuilt:
     Raises:
         NotKept: as `explain_then` does.
     """
-    with _reading(journal) as db:
+    with journal.reading() as db:
         return _rebuilt(db, spec, at)
 
 
@@ -207,15 +205,3 @@ def _noted(db: Connection, spec: GuardSpec, label: Phase, now: datetime) -> date
         query = query.where(line.text.startswith(f"PAGE: {label.name}:", autoescape=True))
     at: datetime | None = db.scalar(query)
     return at
-
-
-@contextmanager
-def _reading(journal: Journal) -> Iterator[Connection]:
-    try:
-        with journal.engine.begin() as connection:
-            yield connection
-    except DBAPIError as cause:
-        raise JournalError(
-            f"cannot read the journal {journal.path}: {cause.orig}. Check that the file is there "
-            "and readable; nothing was changed"
-        ) from cause
