@@ -304,8 +304,10 @@ def _controlled(run: Run, _turn: Turn, _state: GuardState) -> Evidence:
     return judge_control(run)
 
 
-def _proven(guard: GuardSpec, run: Run, _turn: Turn, _state: GuardState) -> Evidence:
-    return judge_proof(guard, run)
+def _proven(guard: GuardSpec, run: Run, turn: Turn, state: GuardState) -> Evidence:
+    decided_at = state.kill.decided_at if state.kill else run.started_at
+    seen = turn.runs_seen(guard, run.started_at, None)
+    return judge_proof(guard, run, [each for each in seen if each.started_at < decided_at])
 
 
 def _verdict(guard: GuardSpec, run: Run, turn: Turn, state: GuardState) -> Evidence:

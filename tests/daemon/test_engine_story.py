@@ -217,6 +217,18 @@ def test_a_flag_that_is_not_in_the_store_is_no_reason_to_stop(desk: Desk) -> Non
     assert desk.phase is Phase.ARMED
 
 
+def test_a_kill_that_brings_a_new_error_to_the_page_is_not_proven(desk: Desk) -> None:
+    desk.take(Outcome.PASSED, browser="chromium", console_errors=("old",)).trip()
+    page = {"probe": "proof", "purpose": Purpose.PROOF, "exposed": False, "browser": "chromium"}
+    desk.take(Outcome.PASSED, console_errors=("old", "new"), **page)
+    assert desk.phase is Phase.KILLED_UNVERIFIED
+    # What the page logs since the act is no excuse for a later proof.
+    desk.take(Outcome.PASSED, console_errors=("new",), **page)
+    assert desk.phase is Phase.KILLED_UNVERIFIED
+    desk.take(Outcome.PASSED, console_errors=("old",), **page)
+    assert desk.phase is Phase.KILLED
+
+
 def test_suspicious_guards_ask_for_their_fast_pace(desk: Desk) -> None:
     assert desk.engine.fast_probes() == frozenset()
     assert desk.fails().engine.fast_probes() == {"widget"}

@@ -275,6 +275,24 @@ def test_an_unproven_page_says_why() -> None:
     assert judge_proof(spec, broken).reason == "blank page"
 
 
+@pytest.mark.parametrize(
+    ("error", "proven"),
+    [
+        ("menu is undefined", False),
+        ("Failed to load /a/7f3e9.js at 12:31", True),  # logged before, of another build
+        ("va-loading-indicator: cannot observe", True),  # the real page's own, harmless
+    ],
+)
+def test_a_proof_whose_page_logs_a_new_error_is_none(error: str, proven: bool) -> None:
+    known = ("Failed to load /a/1c2d4.js at 08:02",)
+    before = [run(Outcome.PASSED, probe="control", browser="chromium", console_errors=known)]
+    proof = run(Outcome.PASSED, exposed=False, browser="chromium", console_errors=(error,))
+    told = judge_proof(guard(), proof, before)
+    assert told.proven is proven
+    assert (error in told.reason) is not proven
+    assert judge_proof(guard(), proof).proven, "without a page of before nothing is new"
+
+
 def test_text_of_the_target_that_utf8_cannot_hold_is_made_harmless() -> None:
     hostile = run(reason="half a pair: \ud83d!")
     for reason in (
