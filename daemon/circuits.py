@@ -11,7 +11,6 @@ from types import MappingProxyType
 import structlog
 from pydantic import TypeAdapter
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from config.schema import CircuitSpec, Config
 from daemon.audit import AuditEntry
@@ -29,7 +28,7 @@ from daemon.circuit import (
     take_run,
 )
 from daemon.guard.messages import SwitchCircuit
-from daemon.journal import Journal, JournalError
+from daemon.journal import Journal
 from daemon.metrics import Metrics
 from daemon.tables import CIRCUITS
 from daemon.turn import Turn
@@ -214,14 +213,8 @@ class Circuits:
                     self._mirror.forget(flag_name(name))
 
     def _read(self) -> dict[str, CircuitState]:
-        try:
-            with self._journal.engine.begin() as connection:
-                rows = connection.execute(select(CIRCUITS.c.circuit, CIRCUITS.c.doc)).all()
-        except DBAPIError as cause:
-            raise JournalError(
-                f"cannot read the circuits from the journal {self._journal.path}: {cause.orig}. "
-                "Check the disk and the file's permissions"
-            ) from cause
+        with self._journal.reading() as connection:
+            rows = connection.execute(select(CIRCUITS.c.circuit, CIRCUITS.c.doc)).all()
         return {name: STATE_JSON.validate_json(doc) for name, doc in rows}
 
 
