@@ -69,7 +69,11 @@ class Ledger:
         """Keep polls from comparing until the write and its record are both there."""
         with self._lock:
             self._writes += 1
-            yield
+            try:
+                yield
+            finally:
+                # Once more: a read that began in between may hold what was there before.
+                self._writes += 1
 
     def remember(self, decision: Pending, order: Flip, now: datetime) -> Snapshot:
         """Commit the gates before the write that loses them; a retry keeps the first snapshot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flipper import FeatureFlagClient
@@ -214,3 +215,26 @@ def test_a_reset_knows_its_own_kill_that_was_written_but_not_heard_of(
     desk.ask("reset", "false alarm").wait().engine.apply_pending()
     assert desk.gates == (person or ENABLED)
     assert list(pending_flips(desk.journal)) == []
+
+
+def test_a_read_that_began_while_we_wrote_is_compared_with_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = desk.engine._ledger
+    desk.engine.poll_flags()
+    write = ledger.write
+    reads: list[tuple[tuple[Flag, ...], int]] = []
+
+    def read_first(*order: Any) -> Flag:
+        reads.append(ledger.read())  # a poll, just before our write is there
+        return write(*order)
+
+    monkeypatch.setattr(ledger, "write", read_first)
+    desk.trip().proof()
+    ((read, stamp),) = reads
+    assert read[0].exposing
+
+    assert ledger.adopt(read, stamp, {FLAG}, desk.now).drifts == ()
+
+    monkeypatch.undo()
+    assert desk.ask("reset").phase is Phase.ARMED, "nobody but us wrote it"
