@@ -34,9 +34,10 @@ RUN --mount=type=secret,id=environment --mount=type=secret,id=ca \
       --require-hashes -r requirements.lock
 COPY scripts/assets.sh scripts/npm.lock scripts/
 COPY probes/assets probes/assets
+COPY daemon/web/assets daemon/web/assets
 RUN --mount=type=secret,id=environment --mount=type=secret,id=ca \
     if [ -s /run/secrets/environment ]; then . /run/secrets/environment; fi; \
-    VENV=/build scripts/assets.sh probes/assets
+    VENV=/build scripts/assets.sh probes/assets && VENV=/build scripts/assets.sh daemon/web/assets
 COPY pyproject.toml README.md ./
 COPY config config
 COPY daemon daemon

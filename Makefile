@@ -4,18 +4,19 @@
 BIN := .venv/bin
 VENV := .venv/.ready
 ASSETS := probes/assets/node_modules/.package-lock.json
+WEB_ASSETS := daemon/web/assets/node_modules/.package-lock.json
 CLIENTS := tests/ofrep/js/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help install browser run demo test check fmt docs faults bench lock image image-check clean
+.PHONY: help install browser run demo test check fmt docs screenshots faults bench lock image image-check clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV) $(ASSETS) browser ## set everything up: .venv, front-end files, a headless Chromium
+install: $(VENV) $(ASSETS) $(WEB_ASSETS) browser ## set everything up: .venv, front-end files, a headless Chromium
 
 run: install ## start the embedded stage and the daemon on it; Ctrl-C stops both
 	@$(BIN)/tripflag demo
@@ -40,6 +41,9 @@ docs: $(VENV) ## write the pages that are made from the code
 	@$(BIN)/python -m daemon.guard.phases >docs/.phases.md
 	@mv docs/.phases.md docs/phases.md
 
+screenshots: install ## picture every page of the dashboard into docs/
+	@$(BIN)/python -m tests.screenshots
+
 faults: install ## play the table of faults end to end; ARGS="-k held" or ARGS="--repeat 3"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
@@ -56,7 +60,7 @@ image-check: ## start the built image as its own user, and see it probe
 	@scripts/image-check.sh
 
 clean: ## remove what the verbs above made, except state and images
-	@rm -rf .venv probes/assets/node_modules tests/ofrep/js/node_modules build dist *.egg-info
+	@rm -rf .venv probes/assets/node_modules daemon/web/assets/node_modules tests/ofrep/js/node_modules build dist *.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -66,6 +70,10 @@ $(VENV): requirements-dev.lock pyproject.toml scripts/venv.sh
 
 $(ASSETS): probes/assets/package.json probes/assets/package-lock.json scripts/assets.sh | $(VENV)
 	@scripts/assets.sh probes/assets
+	@touch $@
+
+$(WEB_ASSETS): daemon/web/assets/package.json daemon/web/assets/package-lock.json scripts/assets.sh | $(VENV)
+	@scripts/assets.sh daemon/web/assets
 	@touch $@
 
 $(CLIENTS): tests/ofrep/js/package.json tests/ofrep/js/package-lock.json scripts/assets.sh | $(VENV)

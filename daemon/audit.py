@@ -18,12 +18,23 @@ GENESIS = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """Who acts, why, and in which request: what every operator's act carries into the audit."""
+
+    by: str
+    reason: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One write to a flag, ours or adopted.
+    """One write to a flag, ours or adopted, or one act of an operator.
 
     `actor`: the person, `guard`, or whoever wrote past us, as far as the store can tell. `action`:
-    `flip` (ours), `adopted` (found by a poll) or `circuit`. `before` and `after`: the gates as
-    JSON, such as `[["boolean", "true"]]`. `request_id`: of the API's request, or `decision:N`.
+    `flip` (ours), `adopted` (found by a poll), `circuit`, or the operator's verb. `before` and
+    `after`: of a flag the gates as JSON, such as `[["boolean", "true"]]`. `request_id`: of the
+    API's request, or `decision:N`. `subject`: what was acted on where that is no flag, such as
+    `guard assessment`.
     """
 
     id: int
@@ -37,6 +48,7 @@ class AuditEntry:
     request_id: str
     prev: str = GENESIS
     hash: str = ""
+    subject: str = ""
 
     def sealed(self, prev: str) -> AuditEntry:
         """Return the entry behind `prev`, with its hash."""
@@ -47,6 +59,9 @@ class AuditEntry:
         """Hash of everything but the hash itself: SHA-256 over canonical JSON, in hex."""
         content = self.document()
         del content["hash"]
+        # Rows of before there were subjects keep the hash that they have.
+        if not self.subject:
+            del content["subject"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -49,6 +49,8 @@ RUNS = Table(
     Column("outcome", String(16), nullable=False),
     Column("doc", Text, nullable=False),
     Index("runs_by_probe", "probe", "started_at"),
+    Index("runs_by_place", "probe", "location", "started_at"),
+    Index("runs_by_outcome", "outcome", "started_at"),
     Index("runs_by_time", "started_at"),
 )
 
@@ -119,9 +121,12 @@ INCIDENTS = Table(
     Column("closed_at", UtcTime),
     Column("reason", Text, nullable=False),
     Column("closing", Text),
+    Column("acknowledged_at", UtcTime),
+    Column("acknowledged_by", String(128)),
     Index("incidents_by_guard", "guard", "opened_at"),
 )
 
+#: `by`: the person whose note it is; NULL: a guard's own line.
 TIMELINE = Table(
     "timeline",
     metadata,
@@ -130,10 +135,13 @@ TIMELINE = Table(
     Column("incident", String(96)),
     Column("at", UtcTime, nullable=False),
     Column("text", Text, nullable=False),
+    Column("by", String(128)),
     Index("timeline_by_guard", "guard", "id"),
+    Index("timeline_by_incident", "incident", "id"),
 )
 
-#: Every write to a flag, ours or adopted; rows form a hash chain (`daemon.audit`).
+#: Every write to a flag, ours or adopted, and every operator's act; rows form a hash chain
+#: (`daemon.audit`). `subject`: what else than a flag was acted on, such as `guard assessment`.
 AUDIT = Table(
     "audit",
     metadata,
@@ -148,7 +156,9 @@ AUDIT = Table(
     Column("request_id", String(128), nullable=False),
     Column("prev", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("subject", String(200), nullable=False, server_default=""),
     Index("audit_by_flag", "flag", "id"),
+    Index("audit_by_subject", "subject", "id"),
 )
 
 #: Named circuits; `doc` is a `daemon.circuit.CircuitState`.
@@ -194,4 +204,65 @@ KNOWN_FLAGS = Table(
     Column("at", UtcTime, nullable=False),
     Column("by", String(128), nullable=False),
     Column("ours", Boolean, nullable=False),
+)
+
+#: Bearer tokens of the web. `digest`: SHA-256 of the token in hex; the token itself is never kept.
+TOKENS = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(128), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", String(128)),
+)
+
+#: Secrets that the daemon makes for itself, such as the key that signs session cookies.
+SECRETS = Table(
+    "secrets",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", String(128), nullable=False),
+)
+
+#: Answers already given to acts with an Idempotency-Key. `status` NULL: the act is under way, or
+#: the daemon died in it. `caller`: the token's id.
+ANSWERS = Table(
+    "answers",
+    metadata,
+    Column("caller", String(32), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("status", Integer),
+    Column("headers", Text),
+    Column("body", Text),
+    Index("answers_by_time", "at"),
+)
+
+#: Probes that an operator paused: they are not scheduled, but can be run.
+PAUSES = Table(
+    "pauses",
+    metadata,
+    Column("probe", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", UtcTime),
+)
+
+#: Guards whose mode an operator set at run time, over what the configuration says.
+MODES = Table(
+    "modes",
+    metadata,
+    Column("guard", String(64), primary_key=True),
+    Column("mode", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
 )

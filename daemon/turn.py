@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from config.schema import GuardSpec
-from daemon.audit import GENESIS, AuditEntry
+from daemon.audit import GENESIS, AuditEntry, Signed
 from daemon.evidence import runs_by
 from daemon.guard import Decision, Evidence, GuardState
 from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, Page, RunProbe
@@ -66,6 +66,11 @@ class Turn:
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
+
+    @property
+    def db(self) -> Connection:
+        """The transaction's connection, for tables that one noun's own module keeps."""
+        return self._db
 
     # --- runs and guards --------------------------------------------------------------------
 
@@ -284,6 +289,32 @@ class Turn:
         ).first()
         number, prev = (last.id + 1, last.hash) if last else (1, GENESIS)
         self._db.execute(insert(AUDIT).values(**asdict(replace(entry, id=number).sealed(prev))))
+
+    def sign(
+        self,
+        signed: Signed,
+        action: str,
+        subject: str,
+        now: datetime,
+        *,
+        before: str = "",
+        after: str = "",
+    ) -> None:
+        """Write an operator's act on something else than a flag into the audit."""
+        self.add_audit(
+            AuditEntry(
+                id=0,
+                at=now,
+                actor=signed.by,
+                action=action,
+                flag="",
+                before=before,
+                after=after,
+                reason=signed.reason,
+                request_id=signed.request_id,
+                subject=subject,
+            )
+        )
 
     def known_flags(self) -> dict[str, Known]:
         """Return what each flag was when we last wrote or adopted it."""

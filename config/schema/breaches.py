@@ -30,10 +30,10 @@ def breaches(config: Config) -> Iterator[Breach]:
     for name, circuit in config.circuits.items():
         yield from _circuit_breaches(config, name, circuit)
     tokens = config.web.tokens
-    if config.web.host not in LOOPBACK and tokens.operator is None:
+    if config.web.host not in LOOPBACK and tokens.operator is None and tokens.admin is None:
         yield Breach(
             at=("web", "host"),
-            rule="without an operator token the admin API may listen on loopback only",
+            rule="without an operator's or admin's token the admin API may listen on loopback only",
             remedy="set web.tokens.operator_file (or operator: ${NAME}), or host: 127.0.0.1",
         )
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from config.schema.base import HttpUrl, Seconds, Strict
+from config.schema.base import HttpUrl, Name, Seconds, Strict
+
+
+def _pattern(value: str) -> str:
+    try:
+        found = re.compile(value)
+    except re.error as cause:
+        raise ValueError(f"is no regular expression: {cause}") from None
+    if found.search(""):
+        raise ValueError("matches the empty text: it would mask everything")
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class JournalSpec(Strict):
     path: Path
     artifacts: Path | None = Field(None, description="Evidence folder; default: beside `path`.")
     artifacts_keep: Annotated[int, Field(ge=1)] = Field(
-        200, description="Runs whose evidence is kept."
+        200, description="Runs whose evidence is kept; those that failed are kept longest."
+    )
+    artifacts_keep_days: Annotated[float, Field(gt=0)] = 30
+    artifacts_max_mb: Annotated[float, Field(gt=0)] = Field(
+        2048, description="Evidence of all runs together."
     )
     runs_keep_days: Annotated[float, Field(gt=0)] = 30
 
@@ -25,14 +43,23 @@ class JournalSpec(Strict):
 
 
 class Tokens(Strict):
+    """Tokens that are there from the start; `tripflag token` makes others, one for each person."""
+
     viewer: SecretStr | None = None
     operator: SecretStr | None = None
+    admin: SecretStr | None = None
 
 
 class WebSpec(Strict):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="0: any free one.")] = 8700
     tokens: Tokens = Tokens()
+    public_url: HttpUrl | None = Field(
+        None, description="Where people reach the dashboard; https: cookies are sent over TLS only."
+    )
+    status_page: bool = Field(
+        False, description="Show /status, a page of states without details, to everybody."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Further names in Host headers; loopback names and `host` always count."
     )
@@ -66,3 +93,15 @@ class UplinkSpec(Strict):
 
     urls: tuple[HttpUrl, ...] = ()
     timeout_s: Seconds = 2
+
+
+class PrivacySpec(Strict):
+    """What is masked before anything of a run is stored, logged or sent."""
+
+    patterns: dict[Name, Pattern] = Field(
+        default_factory=dict, description="Regular expressions beside the built-in ones, by name."
+    )
+    built_in: tuple[Literal["email", "ssn", "phone"], ...] = ("email", "ssn", "phone")
+    black_out: tuple[str, ...] = Field(
+        (), description="CSS selectors of what is blacked out in screenshots, beside all inputs."
+    )

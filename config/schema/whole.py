@@ -16,6 +16,7 @@ from config.schema.services import (
     JournalSpec,
     MetricsSpec,
     PoolSpec,
+    PrivacySpec,
     UplinkSpec,
     WebSpec,
 )
@@ -39,6 +40,7 @@ class Config(Strict):
     browser: BrowserSpec = BrowserSpec()
     pools: dict[Name, PoolSpec] = Field(default_factory=lambda: {"local": PoolSpec()})
     uplink: UplinkSpec = UplinkSpec()
+    privacy: PrivacySpec = PrivacySpec()
     journeys_folder: Path | None = Field(None, description="Journeys of your own, one per file.")
 
     def actor_of(self, guard: GuardSpec) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from importlib.metadata import version
 
 from flask import Response, request
@@ -10,20 +11,23 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from daemon.web import auth, problem
-from daemon.web.api_audit import AUDIT
-from daemon.web.api_circuits import CIRCUITS
-from daemon.web.api_drills import DRILLS
-from daemon.web.api_explain import EXPLAIN
-from daemon.web.api_flags import FLAGS
-from daemon.web.api_guards import GUARDS
-from daemon.web.api_incidents import FLIPS, INCIDENTS
-from daemon.web.api_overview import overview_blueprint
-from daemon.web.api_probes import PROBES
-from daemon.web.api_runs import RUNS
+from daemon.web.api.audit import AUDIT
+from daemon.web.api.circuits import CIRCUITS
+from daemon.web.api.config import CONFIG
+from daemon.web.api.drills import DRILLS
+from daemon.web.api.events import EVENTS
+from daemon.web.api.explain import EXPLAIN
+from daemon.web.api.flags import FLAGS
+from daemon.web.api.guards import GUARDS
+from daemon.web.api.incidents import FLIPS, INCIDENTS
+from daemon.web.api.overview import overview_blueprint
+from daemon.web.api.probes import PROBES
+from daemon.web.api.runs import RUNS
+from daemon.web.api.tokens import TOKENS
 from daemon.web.desk import Desk, lend
-from daemon.web.flag_view import FlagsLately
 from daemon.web.health import DOCUMENT, HEALTH
-from daemon.web.pages import PAGES
+from daemon.web.pages import PAGES, page
+from daemon.web.views.flag import FlagsLately
 from flags.ofrep import ofrep_blueprint
 from flags.toggles import toggles_blueprint
 
@@ -56,11 +60,14 @@ def create_app(desk: Desk) -> OpenAPI:
     )
     app.config["MAX_CONTENT_LENGTH"] = problem.BODY_LIMIT
     lend(app, desk)
+    app.secret_key = secrets.token_hex()
     auth.register(app)
+    page.register(app)
     problem.register(app)
     app.after_request(_harden)
     app.register_blueprint(HEALTH)
-    app.register_blueprint(PAGES)
+    for each in PAGES:
+        app.register_blueprint(each)
     overview = overview_blueprint(FlagsLately(desk.switch))
     for blueprint in (
         GUARDS,
@@ -73,6 +80,9 @@ def create_app(desk: Desk) -> OpenAPI:
         INCIDENTS,
         FLIPS,
         AUDIT,
+        TOKENS,
+        CONFIG,
+        EVENTS,
         overview,
     ):
         app.register_api(blueprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 from urllib.parse import urlsplit
@@ -20,7 +21,8 @@ from daemon.web.problem import Refused
 #: Whatever is not named here needs a token: a forgotten route is a closed one.
 OPEN = frozenset(
     {
-        "pages.dashboard",
+        "page_sign_in.sign_in",
+        "page_status.status",
         "static",
         "health.healthz",
         "health.readyz",
@@ -34,10 +36,31 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Role(StrEnum):
-    """Viewers read; operators also act."""
+    """Viewers read; operators also act; administrators also say who may."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def may(self, needed: Role) -> bool:
+        """True where this role includes the needed one."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `name`: the token's, for the audit. `id`: the token's public id; `open` where no
+    token is needed, `config:ROLE` for one of the configuration's.
+    """
+
+    name: str
+    role: Role
+    id: str
+
+    def may(self, needed: str) -> bool:
+        """True where the caller's role includes the needed one."""
+        return self.role.may(Role(needed))
 
 
 def register(app: Flask) -> None:
@@ -53,11 +76,18 @@ def register(app: Flask) -> None:
             _check_origin()
         found = request.endpoint is not None or request.path.startswith("/api/")
         if found and request.endpoint not in OPEN:
-            g.role = _role(spec.tokens)
+            role = g.role = _role(spec.tokens)
+            opened = is_open(spec.tokens)
+            g.caller = Caller(role.value, role, "open" if opened else f"config:{role}")
             if request.method not in _READS:
                 _check_may_act(spec.tokens, g.role)
         if request.method == "POST":
             _check_body()
+
+
+def current_caller() -> Caller | None:
+    """Return who asks in the request under way; None: nobody had to say."""
+    return cast("Caller | None", g.get("caller"))
 
 
 def current_role() -> Role:
@@ -67,7 +97,7 @@ def current_role() -> Role:
 
 def is_open(tokens: Tokens) -> bool:
     """True where no token is configured: loopback only, and everybody there is an operator."""
-    return tokens.viewer is None and tokens.operator is None
+    return tokens.viewer is None and tokens.operator is None and tokens.admin is None
 
 
 def _check_host(spec: WebSpec) -> None:
@@ -126,7 +156,7 @@ def _role(tokens: Tokens) -> Role:
 
 
 def _check_may_act(tokens: Tokens, role: Role) -> None:
-    if role is Role.OPERATOR:
+    if role.may(Role.OPERATOR):
         return
     remedy = (
         "no operator token is configured: set web.tokens.operator"

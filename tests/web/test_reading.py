@@ -10,7 +10,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from daemon import history
-from daemon.web.flag_view import FlagsLately
+from daemon.web.views.flag import FlagsLately
 from flags.model import Flag
 from flags.stores.sql import SqlFlagStore
 from flags.switch import Switch

@@ -13,12 +13,12 @@ from daemon import history
 from daemon.engine import utc_now
 from daemon.history import FlipRecord, PendingFlip
 from daemon.web.answer import View, answer
-from daemon.web.api_incidents import IncidentDetail, with_story
+from daemon.web.api.incidents import IncidentDetail, with_story
 from daemon.web.auth import Role, current_role, is_open
 from daemon.web.desk import Desk, current_desk
-from daemon.web.flag_view import FlagsLately, FlagView, flag_view
-from daemon.web.guard_view import GuardView, guard_view
-from daemon.web.probe_view import ProbeView, probe_views
+from daemon.web.views.flag import FlagsLately, FlagView, flag_view
+from daemon.web.views.guard import GuardView, guard_view
+from daemon.web.views.probe import ProbeView, probe_views
 
 #: Enough to see what happened tonight; the API lists the rest.
 FLIPS_SHOWN = 10

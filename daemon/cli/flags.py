@@ -6,32 +6,39 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from daemon.audit import AuditEntry, first_broken
-from daemon.client import ApiError, Client
+from daemon.cli.client import ApiError, Client
+from daemon.cli.options import (
+    CONFLICT,
+    FAILED,
+    LOCAL,
+    PENDING,
+    WRONG,
+    AsJson,
+    Reason,
+    Token,
+    Url,
+    Yes,
+    get,
+    give_up,
+    print_json,
+)
 from flags.gates import PERCENTAGE_OF_ACTORS, flag_of
 from flags.gates import percentage as percentage_of
 from flags.model import FlagState, Gates
 
-#: Exit codes beside 0: it failed; the input is wrong; someone was first; decided, not yet written.
-FAILED, WRONG, CONFLICT, PENDING = 1, 2, 3, 4
 PAGE = 500
 
 flags = typer.Typer(help="Read and write flags by hand, through the daemon.", no_args_is_help=True)
 audit = typer.Typer(help="Every write to a flag, as a hash chain.", no_args_is_help=True)
 
-Url = Annotated[str, typer.Option(envvar="TRIPFLAG_URL", help="The daemon's address.")]
-Token = Annotated[str | None, typer.Option(envvar="TRIPFLAG_TOKEN", help="Bearer token.")]
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, in a sentence; it is kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask where exposure rises.")]
 Name = Annotated[str, typer.Argument(help="Flag.")]
-LOCAL = "http://127.0.0.1:8700"
 
 out = Console()
 
@@ -39,9 +46,9 @@ out = Console()
 @flags.command("list")
 def list_flags(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """List every flag of the store."""
-    listed = _get(url, token, "flags")["flags"]
+    listed = get(url, token, "flags")["flags"]
     if as_json:
-        _print_json(listed)
+        print_json(listed)
         return
     table = Table("flag", "state", "gates", "guarded by")
     for flag in listed:
@@ -52,7 +59,7 @@ def list_flags(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -
 @flags.command("get")
 def get_flag(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one flag."""
-    _show(_get(url, token, f"flags/{name}"), as_json)
+    _show(get(url, token, f"flags/{name}"), as_json)
 
 
 @flags.command("on")
@@ -104,20 +111,20 @@ def actors(
 ) -> None:
     """Expose single actors, or no longer."""
     if not add and not remove:
-        _give_up("nothing to do: give --add ACTOR or --remove ACTOR", WRONG)
+        give_up("nothing to do: give --add ACTOR or --remove ACTOR", WRONG)
     for actor in remove or ():
         _act(url, token, name, "actors", reason, actor=actor, present=False)
     if add:
         _confirm(f"{', '.join(add)} will be exposed to {name}", yes)
     for actor in add or ():
         _act(url, token, name, "actors", reason, actor=actor, present=True)
-    _show(_get(url, token, f"flags/{name}"), as_json)
+    _show(get(url, token, f"flags/{name}"), as_json)
 
 
 @flags.command("snapshot")
 def snapshot(name: Name, url: Url = LOCAL, token: Token = None) -> None:
     """Print a flag's exact gates, for `restore`."""
-    _print_json(_get(url, token, f"flags/{name}/snapshot"))
+    print_json(get(url, token, f"flags/{name}/snapshot"))
 
 
 @flags.command("restore")
@@ -136,9 +143,9 @@ def restore(
         gates = Gates.of(*((str(key), str(value)) for key, value in taken["gates"]))
         of = str(taken["flag"])
     except (KeyError, TypeError, ValueError):
-        _give_up(f"{file.name} is no snapshot: give what `tripflag flags snapshot` printed", WRONG)
+        give_up(f"{file.name} is no snapshot: give what `tripflag flags snapshot` printed", WRONG)
     if of != name:
-        _give_up(f"{file.name} is a snapshot of {of!r}, not of {name!r}: name that flag", WRONG)
+        give_up(f"{file.name} is a snapshot of {of!r}, not of {name!r}: name that flag", WRONG)
     _write(url, token, name, "restore", reason, gates, yes, as_json, gates=gates.rows)
 
 
@@ -151,10 +158,10 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show who wrote a flag, when, and why: ours, and those found by a poll."""
-    _get(url, token, f"flags/{name}")
+    get(url, token, f"flags/{name}")
     rows = [row for row in _rows(url, token) if row["flag"] == name][-limit:]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     table = Table("when (UTC)", "who", "from", "to", "why")
     for row in rows:
@@ -183,10 +190,10 @@ def verify(
         rows = _rows(url, token) if file is None else _lines(file)
         entries = [AuditEntry.of(row) for row in rows]
     except (OSError, ValueError) as cause:
-        _give_up(f"cannot read the audit: {cause}. Give a file made by `audit export`", WRONG)
+        give_up(f"cannot read the audit: {cause}. Give a file made by `audit export`", WRONG)
     broken = first_broken(entries)
     if broken is not None:
-        _give_up(f"broken at row {broken.id}: {broken.why}", FAILED)
+        give_up(f"broken at row {broken.id}: {broken.why}", FAILED)
     end = f", the last is {entries[-1].hash[:12]}" if entries else ""
     out.print(f"{len(entries)} rows, every link holds{end}", highlight=False)
 
@@ -203,7 +210,7 @@ def _rows(url: str, token: str | None) -> Iterator[dict[str, Any]]:
         try:
             page = client.get(f"audit?limit={PAGE}&after={after}")
         except ApiError as cause:
-            _give_up(str(cause))
+            give_up(str(cause))
         yield from page["rows"]
         if page["next"] is None:
             return
@@ -222,7 +229,7 @@ def _write(
     **more: object,
 ) -> None:
     """Write what was looked at here, after asking where more people would be exposed."""
-    seen = _gates(_get(url, token, f"flags/{name}"))
+    seen = _gates(get(url, token, f"flags/{name}"))
     if _exposes_more(name, seen, to):
         _confirm(f"{name}: {seen} -> {to}. More people will be exposed", yes)
     _show(_act(url, token, name, verb, reason, seen=seen.rows, **more), as_json)
@@ -234,9 +241,9 @@ def _act(
     try:
         view: dict[str, Any] = Client(url, token).act(f"flags/{name}/{verb}", reason, **more)
     except ApiError as cause:
-        _give_up(str(cause), CONFLICT if cause.status == 409 else FAILED)
+        give_up(str(cause), CONFLICT if cause.status == 409 else FAILED)
     if view["pending"]:
-        _give_up(
+        give_up(
             f"{name} will be {view['pending']}: decided, but the store has not taken it yet. It is "
             "tried until it is written; see `tripflag flags get`",
             PENDING,
@@ -258,15 +265,8 @@ def _confirm(text: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        _give_up(f"{text}: confirm with --yes", WRONG)
+        give_up(f"{text}: confirm with --yes", WRONG)
     typer.confirm(f"{text}. Go on?", abort=True, err=True)
-
-
-def _get(url: str, token: str | None, path: str) -> Any:
-    try:
-        return Client(url, token).get(path)
-    except ApiError as cause:
-        _give_up(str(cause))
 
 
 def _gates(flag: dict[str, Any]) -> Gates:
@@ -280,17 +280,8 @@ def _state(flag: dict[str, Any]) -> str:
 
 def _show(flag: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(flag)
+        print_json(flag)
         return
     guard = f", guarded by {flag['guarded_by']}" if flag["guarded_by"] else ""
     text = f"{flag['name']}: {_state(flag)} ({_gates(flag)}){guard}"
     out.print(text, highlight=False, soft_wrap=True)
-
-
-def _print_json(document: object) -> None:
-    print(json.dumps(document, indent=2))  # noqa: T201 - the command's output
-
-
-def _give_up(text: str, code: int = FAILED) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(code)

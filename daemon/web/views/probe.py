@@ -8,7 +8,7 @@ from config.schema import JourneyProbe, ProbeSpec, PromqlProbe
 from daemon import history
 from daemon.web.answer import View
 from daemon.web.desk import Desk
-from daemon.web.run_view import RecentRuns, run_line
+from daemon.web.views.run import RecentRuns, run_line
 
 RECENT = 20
 #: Longest query that a line of the dashboard holds.

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import typer
 
-from daemon.cli_flags import FAILED, LOCAL, WRONG, AsJson, Token, Url
-from daemon.client import ApiError, Client
+from daemon.cli.client import ApiError, Client
+from daemon.cli.options import FAILED, LOCAL, WRONG, AsJson, Token, Url
 
 Guard = Annotated[str, typer.Argument(help="Guard.")]
 At = Annotated[

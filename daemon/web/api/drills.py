@@ -14,9 +14,9 @@ from daemon.drills import DrillRefused
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ById, ByName, Limit, Person, Reason
 from daemon.web.desk import current_desk
-from daemon.web.drill_view import DrillLine, drill_line
-from daemon.web.guard_view import spec_of
 from daemon.web.problem import Refused
+from daemon.web.views.drill import DrillLine, drill_line
+from daemon.web.views.guard import spec_of
 
 DRILLS = APIBlueprint("drills", __name__, url_prefix="/api/v1", abp_tags=[Tag(name="drills")])
 

@@ -15,8 +15,8 @@ from daemon.history import TimelineLine
 from daemon.journal import Journal
 from daemon.web.answer import View
 from daemon.web.desk import Desk
-from daemon.web.drill_view import DrillLine, drill_line
 from daemon.web.problem import Refused, unknown
+from daemon.web.views.drill import DrillLine, drill_line
 
 
 class KillView(View):

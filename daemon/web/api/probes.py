@@ -9,8 +9,8 @@ from flask_openapi3.models.tag import Tag
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ByName, Reasoned
 from daemon.web.desk import Desk, current_desk
-from daemon.web.probe_view import Probes, ProbeView, Started, probe_views
 from daemon.web.problem import Refused, unknown
+from daemon.web.views.probe import Probes, ProbeView, Started, probe_views
 
 PROBES = APIBlueprint(
     "probes", __name__, url_prefix="/api/v1/probes", abp_tags=[Tag(name="probes")]

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli_flags import CONFLICT, FAILED, LOCAL, AsJson, Reason, Token, Url
-from daemon.client import ApiError, Client
+from daemon.cli.client import ApiError, Client
+from daemon.cli.options import CONFLICT, FAILED, LOCAL, AsJson, Reason, Token, Url
 
 circuits = typer.Typer(
     help="Read circuits, and throw them by hand, through the daemon.", no_args_is_help=True

@@ -15,7 +15,7 @@ from daemon.guard.messages import OperatorAsked
 from daemon.web.answer import answer
 from daemon.web.asks import ByName, Held, Reasoned
 from daemon.web.desk import current_desk
-from daemon.web.guard_view import GuardDetail, Guards, GuardView, guard_view, spec_of
+from daemon.web.views.guard import GuardDetail, Guards, GuardView, guard_view, spec_of
 
 GUARDS = APIBlueprint(
     "guards", __name__, url_prefix="/api/v1/guards", abp_tags=[Tag(name="guards")]

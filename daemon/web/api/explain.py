@@ -15,8 +15,8 @@ from daemon.replay import NotKept, explain_now, explain_then
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ByName
 from daemon.web.desk import current_desk
-from daemon.web.guard_view import spec_of
 from daemon.web.problem import Refused
+from daemon.web.views.guard import spec_of
 
 EXPLAIN = APIBlueprint(
     "explain", __name__, url_prefix="/api/v1/guards", abp_tags=[Tag(name="guards")]

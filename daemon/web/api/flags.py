@@ -14,8 +14,8 @@ from daemon import history
 from daemon.web.answer import answer
 from daemon.web.asks import ActorGate, ByName, FlagAct, Percentage, Restored
 from daemon.web.desk import current_desk
-from daemon.web.flag_view import Flags, FlagView, SnapshotView, flag_view
 from daemon.web.problem import Refused, unknown
+from daemon.web.views.flag import Flags, FlagView, SnapshotView, flag_view
 from flags.model import Flag, Gates, UnknownFlag
 from flags.switch import Switch
 

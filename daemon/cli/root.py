@@ -18,11 +18,13 @@ from rich.table import Table
 
 from config.load import ConfigError, json_schema, load
 from daemon.app import Daemon, check_journeys, daemon_from
-from daemon.cli_circuits import circuits
-from daemon.cli_drill import drill
-from daemon.cli_explain import explain
-from daemon.cli_flags import audit, flags
-from daemon.client import ApiError, Client
+from daemon.cli.circuits import circuits
+from daemon.cli.client import ApiError, Client
+from daemon.cli.drill import drill
+from daemon.cli.explain import explain
+from daemon.cli.flags import audit, flags
+from daemon.cli.incidents import incidents
+from daemon.cli.token import token
 from daemon.demo import DemoFailed, play, serve_demo
 from daemon.journal import JournalError
 from daemon.web import WebError
@@ -45,6 +47,8 @@ main.add_typer(browser, name="browser")
 main.add_typer(flags, name="flags")
 main.add_typer(audit, name="audit")
 main.add_typer(circuits, name="circuits")
+main.add_typer(incidents, name="incidents")
+main.add_typer(token, name="token")
 main.command()(explain)
 main.command()(drill)
 
@@ -289,7 +293,3 @@ def _act(url: str, token: str | None, guard: str, verb: str, reason: str, **more
 def _give_up(cause: Exception, code: int | None = None) -> NoReturn:
     typer.echo(str(cause), err=True)
     raise typer.Exit(code or (WRONG if isinstance(cause, ConfigError) else FAILED))
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ from daemon.web.answer import answer
 from daemon.web.asks import ById, ByKind, RunQuery
 from daemon.web.desk import current_desk
 from daemon.web.problem import Refused
-from daemon.web.run_view import RunDetail, Runs, run_line
+from daemon.web.views.run import RunDetail, Runs, run_line
 from probes.model import Run
 
 RUNS = APIBlueprint("runs", __name__, url_prefix="/api/v1/runs", abp_tags=[Tag(name="runs")])

@@ -1,0 +1,1 @@
+"""What answers and pages show, made from the engine and the journal: one file for each noun."""
