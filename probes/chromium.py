@@ -92,6 +92,26 @@ def find(spec: BrowserSpec, env: Mapping[str, str] = os.environ) -> Path:
     )
 
 
+def find_full(spec: BrowserSpec, env: Mapping[str, str] = os.environ) -> Path:
+    """Return a Chromium that can show a window: the headless shell cannot.
+
+    Raises:
+        BrowserMissing: there is none, or the configured one is the headless shell.
+    """
+    found = _configured(spec, env)
+    candidates = (found,) if found else (*_downloaded(env), *_on_path_each(env))
+    for candidate in candidates:
+        # A wrapper may have any name; those of Playwright's and Debian's shells tell.
+        if "headless" not in candidate.resolve().name:
+            return candidate
+    seen = f"{found} is the headless shell" if found else "no full Chromium is here"
+    raise BrowserMissing(
+        f"{seen}, and only a full one shows a window",
+        "run `python -m playwright install chromium`, or install the package `chromium`, or set "
+        "TRIPFLAG_BROWSER to one",
+    )
+
+
 def launch_args(spec: BrowserSpec, *, is_root: bool) -> tuple[str, ...]:
     """Return Chromium's switches: the fixed ones, the sandbox's, then the operator's own.
 
@@ -267,9 +287,13 @@ def _downloaded(env: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _on_path(env: Mapping[str, str]) -> Path | None:
+    return next(_on_path_each(env), None)
+
+
+def _on_path_each(env: Mapping[str, str]) -> Iterator[Path]:
     path = env.get("PATH", os.defpath)
     found = (shutil.which(command, path=path) for command in COMMANDS)
-    return next((Path(executable) for executable in found if executable), None)
+    return (Path(executable) for executable in found if executable)
 
 
 def _downloads_folder(env: Mapping[str, str]) -> Path:

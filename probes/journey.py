@@ -74,6 +74,9 @@ class Recorder:
 
 _journeys: dict[str, Journey] = {}
 _recorder: ContextVar[Recorder] = ContextVar("recorder")
+#: Told a step's name as it begins, and the step once it ended.
+Watcher = Callable[[str, Step | None], None]
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def journey(
@@ -102,6 +105,9 @@ def step(name: str) -> Iterator[None]:
         yield
         return
     recorder.before_step()
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher(name, None)
     started = time.monotonic()
     outcome, message = Outcome.PASSED, ""
     try:
@@ -110,7 +116,10 @@ def step(name: str) -> Iterator[None]:
         outcome, message = step_outcome(cause), first_line(cause)
         raise
     finally:
-        recorder.steps.append(Step(name, outcome, time.monotonic() - started, message))
+        ended = Step(name, outcome, time.monotonic() - started, message)
+        recorder.steps.append(ended)
+        if watcher is not None:
+            watcher(name, ended)
 
 
 class Visit:
@@ -173,6 +182,16 @@ def recording(before_step: Callable[[], None]) -> Iterator[list[Step]]:
         yield recorder.steps
     finally:
         _recorder.reset(token)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell `watcher` of each step of the runs that this thread walks meanwhile."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 def load_journeys(folder: Path | None) -> Mapping[str, Journey]:

@@ -175,7 +175,8 @@ class Run:
     `hard`: a failure that leaves little doubt: the flagged thing is missing, or shows an error that
     a 5xx stands behind. `failure`: what kind of thing went wrong. `value`: what a probe of one
     number measured. `violations`: what axe found; None where it did not look. `pair`: shared by a
-    run and its control that were walked one after the other in one worker.
+    run and its control that were walked one after the other in one worker. `artifact_problem`: why
+    evidence that should be there is not, as "KIND: words"; the outcome does not depend on it.
     """
 
     id: str
@@ -199,6 +200,7 @@ class Run:
     value: float | None = None
     violations: tuple[Violation, ...] | None = None
     pair: str = ""
+    artifact_problem: str = ""
 
     def __post_init__(self) -> None:
         if self.started_at.tzinfo is None:

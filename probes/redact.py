@@ -1,4 +1,4 @@
-"""Take secrets out of traces before they are kept.
+"""Take secrets and personal data out of traces before they are kept.
 
 Playwright masks nothing: a trace holds cookies, headers and typed text as they were.
 """
@@ -10,15 +10,20 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from config.schema import JourneyProbe, TargetSpec
+from probes.privacy import Mask
+from probes.trace import Cleaner
 
 #: Shorter values are words such as "true" or an id such as "probe-11": not secrets, and replacing
 #: them would ruin the trace.
 MIN_LENGTH = 12
 MASK = b"[redacted]"
+#: Of all members, unpacked: the target decides how much there is.
+MAX_BYTES = 100_000_000
 
 
 def secrets_of(probe: JourneyProbe, target: TargetSpec) -> frozenset[str]:
@@ -41,27 +46,47 @@ def _login(url: str) -> Iterable[str]:
         yield password
 
 
-def redact_trace(path: Path, secrets: Iterable[str]) -> bool:
-    """Rewrite a trace without the secrets; False, and no file, where that cannot be done."""
+def redact_trace(path: Path, secrets: Iterable[str], mask: Mask) -> bool:
+    """Rewrite a trace without secrets and personal data; False, and no file, where that failed.
+
+    Raises:
+        OSError: the disk does not take it; there is no file then, either.
+    """
     needles = sorted(
         {form.encode() for value in secrets for form in _forms(value)}, key=len, reverse=True
     )
-    if not needles:
-        return True
     clean = path.with_suffix(".clean")
     try:
-        with zipfile.ZipFile(path) as source, zipfile.ZipFile(clean, "w") as target:
-            for member in source.infolist():
-                content = source.read(member)
-                for needle in needles:
-                    content = content.replace(needle, MASK)
-                target.writestr(member, content, zipfile.ZIP_DEFLATED)
+        clean.write_bytes(_rewritten(path, needles, Cleaner(mask)))
         clean.replace(path)
-    except Exception:  # whatever it is, the trace must not stay as it was
-        clean.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+    except Exception as cause:  # whatever it is, the trace must not stay as it was
+        for each in (clean, path):
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
+        if isinstance(cause, OSError):
+            raise
         return False
     return True
+
+
+def _rewritten(path: Path, needles: Iterable[bytes], cleaner: Cleaner) -> bytes:
+    members: list[tuple[str, bytes]] = []
+    with zipfile.ZipFile(path) as source:
+        if sum(member.file_size for member in source.infolist()) > MAX_BYTES:
+            raise ValueError("more than can be looked through in time")
+        for member in source.infolist():
+            content = source.read(member)
+            for needle in needles:
+                content = content.replace(needle, MASK)
+            cleaner.read(member.filename, content)
+            members.append((member.filename, content))
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        for name, content in members:
+            kept = cleaner.clean(name, content)
+            if kept is not None:
+                target.writestr(name, kept)
+    return packed.getvalue()
 
 
 def _forms(value: str) -> Iterable[str]:

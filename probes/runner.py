@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from config.schema import (
     BrowserSpec,
     InjectedFault,
     JourneyProbe,
+    PrivacySpec,
     ProbeSpec,
     PromqlProbe,
     TargetSpec,
@@ -21,6 +21,7 @@ from config.schema import (
 )
 from probes.browser import PlaywrightError, Session, WarmBrowser
 from probes.classify import classify, is_hard
+from probes.evidence import Evidence
 from probes.journey import (
     Journey,
     JourneyError,
@@ -30,7 +31,6 @@ from probes.journey import (
     recording,
 )
 from probes.model import (
-    Artifact,
     Exposure,
     FailureClass,
     Outcome,
@@ -40,9 +40,9 @@ from probes.model import (
     Step,
     Vitals,
 )
+from probes.privacy import Mask
 from probes.promises import first_line
 from probes.promql import run_promql
-from probes.redact import redact_trace, secrets_of
 from probes.request import run_request
 from probes.text import bounded
 from probes.uplink import unless_uplink_is_away
@@ -57,7 +57,7 @@ class Job:
 
     `fresh`: in a browser that was just started. `inject`: faults planted into this run's browser
     alone. `with_control`: walked in the same worker right after this one, or right before it where
-    `control_first`; `pair` is then on both runs.
+    `control_first`; `pair` is then on both runs. `keep_evidence`: of a good run too.
     """
 
     probe: ProbeSpec
@@ -71,10 +71,12 @@ class Job:
     control_first: bool = False
     browser: BrowserSpec = field(default_factory=BrowserSpec)
     uplink: UplinkSpec = field(default_factory=UplinkSpec)
+    privacy: PrivacySpec = field(default_factory=PrivacySpec)
     artifacts: Path | None = None
     journeys_folder: Path | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     pair: str = ""
+    keep_evidence: bool = False
 
     @property
     def urgent(self) -> bool:
@@ -117,7 +119,8 @@ class Job:
             started_at=started_at,
             duration_s=duration_s,
             outcome=outcome,
-            reason=bounded(reason, 500),
+            # Masked first: a number that is cut is not known any more.
+            reason=bounded(Mask(self.privacy).text(reason), 500),
             pair=self.pair,
         )
 
@@ -125,7 +128,8 @@ class Job:
 class Runner:
     """Runs jobs one after another in one process, keeping the browser warm between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, headed: bool = False) -> None:
+        self._headed = headed
         self._browser: WarmBrowser | None = None
         self._browser_spec: BrowserSpec | None = None
         self._journeys: dict[Path | None, Mapping[str, Journey]] = {}
@@ -147,7 +151,7 @@ class Runner:
         self._browser = None
 
     def execute(self, job: Job) -> Run:
-        """Do one job. Never raises: whatever happens is in the run."""
+        """Do one job. Never raises: whatever happens is in the run, personal data masked."""
         started_at, started = datetime.now(UTC), time.monotonic()
         try:
             if isinstance(job.probe, JourneyProbe):
@@ -166,7 +170,7 @@ class Runner:
             run = job.run(started_at, time.monotonic() - started, Outcome.ERROR, reason)
             ours = isinstance(cause, PlaywrightError)
             run = replace(run, failure=FailureClass.BROWSER if ours else FailureClass.WORKER)
-        return soft_limited(run, job.probe)
+        return Mask(job.privacy).run(soft_limited(run, job.probe))
 
     def _journey(self, job: Job, probe: JourneyProbe) -> Run:
         if job.journeys_folder not in self._journeys:
@@ -195,7 +199,7 @@ class Runner:
             found = classify(session, ending, job.uplink)
             outcome = found.outcome
             run = job.run(started_at, duration_s, outcome, found.reason)
-            return replace(
+            run = replace(
                 run,
                 hard=is_hard(found, ending),
                 failure=found.failure,
@@ -206,9 +210,12 @@ class Runner:
                 console_errors=tuple(session.console_errors),
                 failed_requests=tuple(session.traffic.failed),
                 toggles=session.toggles(0),
-                artifacts=self._evidence(job, probe, session, outcome),
                 browser=browser.version,
             )
+            # Last: to take a picture moves what vitals measure.
+            evidence = self._evidence(job, probe, session, outcome)
+            kept = tuple(evidence.kept)
+            return replace(run, artifacts=kept, artifact_problem=evidence.problem)
 
     def _suspect_uplink(self, job: Job, run: Run) -> Run:
         """Blame our uplink for an HTTP probe that got no answer at all."""
@@ -220,38 +227,20 @@ class Runner:
 
     def _evidence(
         self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome
-    ) -> tuple[Artifact, ...]:
-        """Save what helps to understand a bad run; a full disk must not change what it says."""
-        if job.artifacts is None or outcome not in (Outcome.FAILED, Outcome.ERROR):
-            return ()
-        kept: list[Artifact] = []
-        folder = job.artifacts / job.id
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            if session.screenshot(folder / "screenshot.png"):
-                kept.append(Artifact("screenshot", f"{job.id}/screenshot.png"))
-            if job.trace and _save_trace(session, probe, job.target, folder / "trace.zip"):
-                kept.append(Artifact("trace", f"{job.id}/trace.zip"))
-        return tuple(kept)
+    ) -> Evidence:
+        evidence = Evidence(job.artifacts or Path(), job.id)
+        bad = outcome in (Outcome.FAILED, Outcome.ERROR)
+        if job.artifacts is not None and (bad or job.keep_evidence):
+            evidence.screenshot(session, job.privacy)
+            if job.trace:
+                evidence.trace(session, probe, job.target, job.privacy)
+        return evidence
 
     def _warm_browser(self, spec: BrowserSpec) -> WarmBrowser:
         if self._browser is None or self._browser_spec != spec:
             self.close()
-            self._browser, self._browser_spec = WarmBrowser(spec), spec
+            self._browser, self._browser_spec = WarmBrowser(spec, headed=self._headed), spec
         return self._browser
-
-
-def _save_trace(session: Session, probe: JourneyProbe, target: TargetSpec, trace: Path) -> bool:
-    """Save a trace without secrets. It holds cookies as they were: not cleaned, it is not kept."""
-    clean = False
-    try:
-        with suppress(PlaywrightError):
-            secrets = secrets_of(probe, target) | session.cookie_values()
-            clean = session.stop_trace(trace) and redact_trace(trace, secrets)
-    finally:
-        if not clean:
-            trace.unlink(missing_ok=True)
-    return clean
 
 
 def soft_limited(run: Run, probe: ProbeSpec) -> Run:

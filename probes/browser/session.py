@@ -21,8 +21,9 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import Error as PlaywrightError
 
-from config.schema import InjectedFault, JourneyProbe, TargetSpec
+from config.schema import InjectedFault, JourneyProbe, PrivacySpec, TargetSpec
 from probes.browser.audit import audit
+from probes.browser.black_out import COLOUR, bad_selector, black_out
 from probes.browser.traffic import BLOCKED, Traffic
 from probes.model import FailureClass, ToggleResponse, Violation, Vitals
 from probes.text import bounded
@@ -190,15 +191,26 @@ class Session:
     def _painted(self) -> bool:
         return any("fcp_s" in figures for figures in self._figures.values())
 
-    def screenshot(self, path: Path) -> bool:
-        """Save what the page looks like; False where nothing came, or it was not drawn in time."""
+    def screenshot(self, privacy: PrivacySpec) -> bytes | None:
+        """Return what the page looks like as a PNG, without what must not be seen.
+
+        None where nothing came, or it was not drawn in time.
+
+        Raises:
+            BadSelector: one of the operator's is none.
+        """
         if not self.traffic.answered:
-            return False  # an empty tab tells nothing, and drawing it can take the whole time-out
+            return None  # an empty tab tells nothing, and drawing it can take the whole time-out
         try:
-            self.page.screenshot(path=path, timeout=SCREENSHOT_TIMEOUT_S * 1000)
-        except PlaywrightError:
-            return False
-        return True
+            return self.page.screenshot(
+                mask=black_out(self.page, privacy),
+                mask_color=COLOUR,
+                timeout=SCREENSHOT_TIMEOUT_S * 1000,
+            )
+        except PlaywrightError as cause:
+            if bad := bad_selector(cause):
+                raise bad from cause
+            return None
 
     def audit(self) -> tuple[Violation, ...] | None:
         """Let axe look at the page as it is now; None where it could not in the time left."""

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Request, Response
 
 from config.schema import TargetSpec
 from probes.model import FailedRequest
+from probes.privacy import without_values
 from probes.text import bounded
 
 BLOCKED = "net::ERR_BLOCKED_BY_CLIENT"
@@ -116,8 +117,8 @@ class Traffic:
 
     def _keep_failed(self, request: Request, status: int | None, error: str) -> None:
         if len(self.failed) < MAX_FAILED:
-            # Query strings carry ids and tokens; the path says enough.
-            url = urlsplit(request.url)._replace(query="", fragment="").geturl()
+            # The values of query strings are ids and tokens; path and keys say enough.
+            url = without_values(request.url)
             self.failed.append(
                 FailedRequest(
                     bounded(request.method, MAX_METHOD),

@@ -50,8 +50,9 @@ class WarmBrowser:
     Not thread-safe: Playwright's objects belong to the thread that made them.
     """
 
-    def __init__(self, spec: BrowserSpec) -> None:
+    def __init__(self, spec: BrowserSpec, *, headed: bool = False) -> None:
         self._spec = spec
+        self._headed = headed
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._script = ""
@@ -99,6 +100,7 @@ class WarmBrowser:
                 self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(
                 executable_path=executable,
+                headless=not self._headed,
                 args=list(args),
                 chromium_sandbox=sandboxed(args),
                 timeout=LAUNCH_TIMEOUT_S * 1000,
@@ -154,7 +156,8 @@ class WarmBrowser:
             session = Session(context, probe, target, deadline)
             session.prepare(self._script, inject)
             if trace:
-                context.tracing.start(screenshots=True, snapshots=True)
+                # No film: its pictures cannot be looked through, and the snapshots show the page.
+                context.tracing.start(screenshots=False, snapshots=True)
             yield session
         finally:
             with suppress(PlaywrightError):

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from probes.stage.assessment import API as ASSESSMENT_API
 from probes.stage.assessment import assessment_blueprint
 from probes.stage.faults import Fault, FaultPanel
+from probes.stage.hostile import HOSTILE, hostile_blueprint
 from probes.stage.panel import panel_blueprint
 from probes.stage.problem import problem, va_errors
 from probes.stage.toggles import ReadFlags, toggles_blueprint
@@ -79,6 +80,8 @@ def create_app(read_flags: ReadFlags) -> Flask:
     @app.after_request
     def harden(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if request.path.startswith(HOSTILE):
+            del response.headers["Content-Security-Policy"]  # a hostile site has none
         if request.path.startswith(VA_APIS):
             response.headers["X-CSRF-Token"] = "stage-token"
         return response
@@ -101,6 +104,7 @@ def create_app(read_flags: ReadFlags) -> Flask:
 
     app.register_error_handler(HTTPException, _say_error)
     app.register_blueprint(panel_blueprint(faults, read_flags))
+    app.register_blueprint(hostile_blueprint(read_flags))
     app.register_blueprint(toggles_blueprint(faults, read_flags))
     app.register_blueprint(va_blueprint(faults))
     app.register_blueprint(assessment_blueprint(faults))

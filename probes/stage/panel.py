@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
@@ -13,6 +12,7 @@ from probes.stage.people import PEOPLE, SIGN_IN_COOKIE
 from probes.stage.problem import problem
 from probes.stage.toggles import FALLBACK_FLAG, WIDGET_FLAG, ReadFlags
 from probes.stage.va import WIDGET_PAGE
+from probes.stage.visitors import refuse_strangers
 
 KNOWN = [fault.value for fault in Fault]
 AREA_TITLES = {Area.WIDGET: "Widget", Area.SITE: "Whole site", Area.ASSESSMENT: "Assessment"}
@@ -38,7 +38,7 @@ def panel_blueprint(faults: FaultPanel, read_flags: ReadFlags) -> Blueprint:
     """Serve the panel; `read_flags` is asked anew each time, as for the pages."""
     blueprint = Blueprint("panel", __name__, url_prefix="/stage")
 
-    blueprint.before_request(_refuse_strangers)
+    blueprint.before_request(refuse_strangers)
 
     @blueprint.get("/")
     def page() -> str:
@@ -81,16 +81,6 @@ def panel_blueprint(faults: FaultPanel, read_flags: ReadFlags) -> Blueprint:
         return jsonify({"flags": dict(values)})
 
     return blueprint
-
-
-def _refuse_strangers() -> Response | None:
-    # Another site's page must not break the stage through its visitor's browser.
-    origin = request.headers.get("Origin")
-    if request.method != "POST" or origin is None:
-        return None
-    if urlsplit(origin).netloc != request.headers.get("Host"):
-        return problem(403, f"a page of {origin} may not do this")
-    return None
 
 
 def _read_order() -> FaultOrder | Response:

@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from config.schema import JourneyProbe, TargetSpec
+from config.schema import JourneyProbe, PrivacySpec, TargetSpec
+from probes.privacy import Mask
 from probes.redact import redact_trace, secrets_of
 
+BODY = "resources/body.txt"
 ODD = 'pa"ss/wörd\\with=odd&signs'
 
 
@@ -35,12 +37,12 @@ def zipped(path: Path, **members: bytes) -> Path:
     ],
 )
 def test_a_secret_is_found_in_each_spelling(tmp_path: Path, spelt: str) -> None:
-    trace = zipped(tmp_path / "trace.zip", resource=b"before " + spelt.encode() + b" after")
+    trace = zipped(tmp_path / "trace.zip", **{BODY: b"before " + spelt.encode() + b" after"})
 
-    assert redact_trace(trace, [ODD])
+    assert redact_trace(trace, [ODD], Mask(PrivacySpec()))
 
     with zipfile.ZipFile(trace) as archive:
-        after = archive.read("resource")
+        after = archive.read(BODY)
     assert b"[redacted]" in after
     assert b"signs" not in after
     assert after.startswith(b"before ")
@@ -48,12 +50,12 @@ def test_a_secret_is_found_in_each_spelling(tmp_path: Path, spelt: str) -> None:
 
 
 def test_short_values_stay_because_they_are_words(tmp_path: Path) -> None:
-    trace = zipped(tmp_path / "trace.zip", page=b"it is true")
+    trace = zipped(tmp_path / "trace.zip", **{BODY: b"it is true"})
 
-    assert redact_trace(trace, ["true"])
+    assert redact_trace(trace, ["true"], Mask(PrivacySpec()))
 
     with zipfile.ZipFile(trace) as archive:
-        assert archive.read("page") == b"it is true"
+        assert archive.read(BODY) == b"it is true"
 
 
 @pytest.mark.parametrize("content", [b"no zip at all", b"PK\x03\x04" + b"\x00" * 100])
@@ -61,7 +63,7 @@ def test_a_trace_that_cannot_be_cleaned_is_not_kept(tmp_path: Path, content: byt
     trace = tmp_path / "trace.zip"
     trace.write_bytes(content)
 
-    assert not redact_trace(trace, [ODD])
+    assert not redact_trace(trace, [ODD], Mask(PrivacySpec()))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -69,12 +71,12 @@ def test_a_trace_that_cannot_be_cleaned_is_not_kept(tmp_path: Path, content: byt
 def test_a_trace_with_a_damaged_member_is_not_kept(tmp_path: Path) -> None:
     trace = tmp_path / "trace.zip"
     with zipfile.ZipFile(trace, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("page", b"abc" * 1000)
+        archive.writestr(BODY, b"abc" * 1000)
     whole = bytearray(trace.read_bytes())
     whole[40:45] = b"\xff" * 5
     trace.write_bytes(whole)
 
-    assert not redact_trace(trace, [ODD])
+    assert not redact_trace(trace, [ODD], Mask(PrivacySpec()))
 
     assert list(tmp_path.iterdir()) == []
 
