@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -27,7 +29,7 @@ def test_a_name_that_somebody_made_resolve_to_us_is_refused(
 ) -> None:
     answer = client.get(path, headers={"Host": host})
     assert answer.status_code == 403
-    assert "add it to web.allowed_hosts" in answer.json["detail"]
+    assert "add it to web.allowed_hosts" in answer.text
 
 
 def test_an_allowed_host_and_the_host_we_listen_on_are_ours(build: Build) -> None:
@@ -93,8 +95,15 @@ def test_an_odd_spelling_of_a_path_is_no_way_around_the_token(locked: Room, path
     assert locked.flag() == "on"
 
 
+def test_without_a_token_only_this_machine_is_served(client: FlaskClient) -> None:
+    for path in ("/", "/api/v1/guards"):
+        answer = client.get(path, environ_base={"REMOTE_ADDR": "10.0.0.7"})
+        assert answer.status_code == 401
+        assert "`tripflag token create NAME --role admin`" in html.unescape(answer.text)
+
+
 def test_every_answer_carries_the_headers_that_keep_it_harmless(client: FlaskClient) -> None:
-    for path in ("/", "/healthz", "/api/v1/overview", "/nothing", "/static/app.js"):
+    for path in ("/", "/healthz", "/api/v1/overview", "/nothing", "/static/base.css"):
         headers = client.get(path, buffered=True).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
