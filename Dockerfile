@@ -74,4 +74,4 @@ EXPOSE 8700
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python3", "-c", "import os, urllib.request as u; u.urlopen(os.environ['TRIPFLAG_HEALTHZ'], timeout=4)"]
 ENTRYPOINT ["tini", "--", "tripflag"]
-CMD ["run", "/etc/tripflag/tripflag.yaml"]
+CMD ["up", "/etc/tripflag/tripflag.yaml"]

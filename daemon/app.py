@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,8 @@ from prometheus_client import CollectorRegistry
 from config.errors import ConfigError
 from config.load import load
 from config.schema import Config
+from daemon import answers
+from daemon.artifacts import Artifacts
 from daemon.drills import Drills
 from daemon.engine import Engine, utc_now
 from daemon.history import pending_flips
@@ -70,8 +71,9 @@ class Daemon:
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self.pools: dict[str, LocalPool] = {}
-        self.scheduler = Scheduler(config, self.pools, self.metrics)
+        self.scheduler = Scheduler(config, self.pools, self.metrics, self._is_paused)
         self.engine = Engine(config, self.journal, switch, self.metrics, self.scheduler.dispatch)
+        self.artifacts = Artifacts(lambda: self.config, self.journal, self.metrics, utc_now)
         self.drills = Drills(
             config,
             self.journal,
@@ -80,7 +82,9 @@ class Daemon:
             self.scheduler.drill,
             self.scheduler.cron,
             utc_now,
+            self.engine.news,
         )
+        self.engine.modes.changed = self.drills.see
         desk = Desk(
             engine=self.engine,
             journal=self.journal,
@@ -128,6 +132,7 @@ class Daemon:
         self._every("drills", DRILLS_S, self.drills.pass_time)
         self._every("gauges", GAUGES_S, self._show_gauges)
         self._every("proofs", GAUGES_S, self.engine.chase_proofs)
+        self._every("artifacts", GAUGES_S, self.artifacts.prune_if_over)
         self._every("housekeeping", HOUSEKEEPING_S, self._keep_house)
         if not self.config.web.tokens.operator and not self.config.web.tokens.viewer:
             log.warning("no token configured: whoever can reach loopback is an operator")
@@ -144,6 +149,7 @@ class Daemon:
         self._threads[0].join(DRAIN_S)
         self._stopping.set()
         self.engine.mirror.close()
+        self.engine.news.close()
         self.engine.wake.set()
         self._threads[1].join(DRAIN_S)
         self.web.close()
@@ -162,7 +168,7 @@ class Daemon:
                     raise ReloadRefused(f"{section} changed: that needs a restart")
             check_journeys(config)
             self.engine.reload(config)
-            self.drills.reload(config)
+            self.drills.reload(self.engine.config)
         except (ConfigError, JournalError, ProbeError, ReloadRefused) as cause:
             self._note_reload(accepted=False)
             log.error("configuration refused", error=str(cause))  # noqa: TRY400 - no defect of ours
@@ -179,6 +185,7 @@ class Daemon:
             self._show_pools()
             self.scheduler.ended(run)
             try:
+                self.artifacts.take(run)
                 # What a drill planted must not look like the target's in metrics and circuits.
                 if self.drills.take(run):
                     continue
@@ -224,6 +231,9 @@ class Daemon:
         self.metrics.journal_bytes.set(self.journal.size_bytes())
         self.engine.show()
 
+    def _is_paused(self, probe: str) -> bool:
+        return self.engine.pauses.of(probe) is not None
+
     def _show_pools(self) -> None:
         for location, pool in self.pools.items():
             self.metrics.pool_busy.labels(location).set(pool.busy)
@@ -231,8 +241,11 @@ class Daemon:
 
     def _keep_house(self) -> None:
         keep = self.config.journal
-        self.journal.prune(datetime.now(UTC) - timedelta(days=keep.runs_keep_days))
-        prune_artifacts(keep.artifacts_folder, keep.artifacts_keep)
+        now = datetime.now(UTC)
+        self.journal.prune(now - timedelta(days=keep.runs_keep_days))
+        with self.journal.turn() as turn:
+            answers.prune(turn, now)
+        self.artifacts.prune()
 
     def _note_reload(self, *, accepted: bool) -> None:
         self.metrics.reload_success.set(accepted)
@@ -260,19 +273,6 @@ def check_journeys(config: Config) -> None:
     for name, probe in config.probes.items():
         if probe.kind == "journey":
             checked_params(found, probe.journey, probe.params, f"probes.{name}")
-
-
-def prune_artifacts(folder: Path, keep: int) -> int:
-    """Delete the oldest runs' evidence beyond `keep`; return how many went."""
-    if not folder.is_dir():
-        return 0
-    runs = sorted(
-        (each for each in folder.iterdir() if each.is_dir()), key=lambda p: p.stat().st_mtime
-    )
-    doomed = runs[:-keep] if len(runs) > keep else []
-    for each in doomed:
-        shutil.rmtree(each, ignore_errors=True)
-    return len(doomed)
 
 
 def daemon_from(path: Path, env: Mapping[str, str]) -> Daemon:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from config.schema import CircuitSpec, Config
-from daemon.audit import AuditEntry
+from daemon.audit import AuditEntry, Signed
 from daemon.circuit import (
     Asked,
     Change,
@@ -30,6 +30,7 @@ from daemon.circuit import (
 from daemon.guard.messages import SwitchCircuit
 from daemon.journal import Journal
 from daemon.metrics import Metrics
+from daemon.news import About, News
 from daemon.tables import CIRCUITS
 from daemon.turn import Turn
 from flags.mirror import Mirror
@@ -38,6 +39,9 @@ from probes.model import Run
 log = structlog.get_logger(__name__)
 
 STATE_JSON = TypeAdapter(CircuitState)
+
+#: Checks, inside the transaction that writes, that a person saw what is there; raises if not.
+Expect = Callable[[CircuitState], None]
 
 
 def utc_now() -> datetime:
@@ -76,12 +80,14 @@ class Circuits:
         metrics: Metrics,
         clock: Callable[[], datetime] = utc_now,
         mirror: Mirror | None = None,
+        news: News | None = None,
     ) -> None:
         self._specs: Mapping[str, CircuitSpec] = config.circuits
         self._journal = journal
         self._metrics = metrics.circuits
         self._clock = clock
         self._mirror = mirror
+        self._news = news or News()
         self._shown: Mapping[str, Circuit] = MappingProxyType({})
         self._showing = threading.Lock()
         #: Per thread, because a turn is: what another thread's open turn did is not committed.
@@ -124,17 +130,23 @@ class Circuits:
             return
         self._ask(turn, spec, order.open, Asked(by, True, order.reason, now))
 
-    def ask(self, name: str, open_it: bool, by: str, reason: str) -> Circuit:
-        """Carry out a person's command and show what it did.
+    def ask(
+        self, name: str, open_it: bool, signed: Signed, expect: Expect | None = None
+    ) -> Circuit:
+        """Carry out a person's command, sign it, and show what it did.
 
         Raises:
             KeyError: no such circuit.
             CircuitRefuses: it makes no sense now, or has no reason; nothing was changed.
             JournalError: nothing was changed.
+            What `expect` raises: nothing was changed.
         """
         spec = self._specs[name]
+        asked = Asked(signed.by, False, signed.reason, self._clock())
         with self._journal.turn() as turn:
-            state = self._ask(turn, spec, open_it, Asked(by, False, reason, self._clock()))
+            if expect is not None:
+                expect(_saved(turn, name))
+            state = self._ask(turn, spec, open_it, asked, signed.request_id)
         self.shown()
         return Circuit(spec, state)
 
@@ -171,13 +183,21 @@ class Circuits:
 
     # --- folding ----------------------------------------------------------------------------
 
-    def _ask(self, turn: Turn, spec: CircuitSpec, open_it: bool, asked: Asked) -> CircuitState:
+    def _ask(
+        self, turn: Turn, spec: CircuitSpec, open_it: bool, asked: Asked, request_id: str = ""
+    ) -> CircuitState:
         state = _saved(turn, spec.name)
         after = (keep_open if open_it else let_go)(spec, state, asked)
-        return self._keep(turn, spec, state, after, asked.at)
+        return self._keep(turn, spec, state, after, asked.at, request_id)
 
     def _keep(
-        self, turn: Turn, spec: CircuitSpec, before: CircuitState, after: Next, now: datetime
+        self,
+        turn: Turn,
+        spec: CircuitSpec,
+        before: CircuitState,
+        after: Next,
+        now: datetime,
+        request_id: str = "",
     ) -> CircuitState:
         state, changes = after
         if state != before:
@@ -187,7 +207,7 @@ class Circuits:
             log.info("circuit", circuit=spec.name, state=change.after.value, note=change.text)
             # A trial that fails again and again, all night, changes nothing for applications.
             if change.asked is not None or change.before.go_round is not change.after.go_round:
-                turn.add_audit(_audited(spec.name, change, now))
+                turn.add_audit(_audited(spec.name, change, now, request_id))
         return state
 
     def _show(self, specs: Mapping[str, CircuitSpec] | None = None) -> None:
@@ -207,6 +227,8 @@ class Circuits:
                 self._metrics.circuit_is(name, label, circuit.state.openings - known)
                 if self._mirror is not None:
                     self._mirror.show(flag_name(name), label.go_round)
+                if before.get(name, circuit).state != circuit.state:
+                    self._news.tell(About.CIRCUIT, name)
             for name in gone:
                 self._metrics.forget_circuit(name)
                 if self._mirror is not None:
@@ -223,7 +245,7 @@ def _saved(turn: Turn, name: str) -> CircuitState:
     return CircuitState() if doc is None else STATE_JSON.validate_json(doc)
 
 
-def _audited(circuit: str, change: Change, now: datetime) -> AuditEntry:
+def _audited(circuit: str, change: Change, now: datetime, request_id: str) -> AuditEntry:
     person = None if change.asked is None or change.asked.guard else change.asked.by
     return AuditEntry(
         id=0,
@@ -235,5 +257,6 @@ def _audited(circuit: str, change: Change, now: datetime) -> AuditEntry:
         before=change.before.value,
         after=change.after.value,
         reason=change.text,
-        request_id="",
+        request_id=request_id if person else "",
+        subject=f"circuit {circuit}",
     )

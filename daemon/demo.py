@@ -85,8 +85,11 @@ class Line:
     detail: str = ""
 
 
-def play(interval_s: float, out: Console) -> None:
+def play(interval_s: float, out: Console) -> list[Line]:
     """Break the widget, watch the kill, mend, reset; print when each line happened.
+
+    Returns:
+        The lines, in the order in which they happened.
 
     Raises:
         DemoFailed: a line did not happen within its time, or in the wrong order.
@@ -102,6 +105,7 @@ def play(interval_s: float, out: Console) -> None:
     if wrong:
         raise DemoFailed(f"out of order: {', '.join(wrong)}")
     out.print("every line happened, in the right order", highlight=False)
+    return lines
 
 
 def _show(lines: list[Line], out: Console) -> None:

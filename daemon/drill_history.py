@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from daemon.drill import Ending
 from daemon.drill_report import REPORT_JSON, Report
+from daemon.history.place import Before, older
 from daemon.journal import Journal, JournalError
 from daemon.tables import DRILLS
 
@@ -45,11 +46,15 @@ def report(journal: Journal, drill: str) -> Report | None:
     return found[0] if found else None
 
 
-def reports(journal: Journal, guard: str | None = None, limit: int = 50) -> tuple[Report, ...]:
-    """Return drills that ended, newest first."""
+def reports(
+    journal: Journal, guard: str | None = None, limit: int = 50, before: Before | None = None
+) -> tuple[Report, ...]:
+    """Return drills that ended, newest first; `before`: only those asked for earlier."""
     query = select(DRILLS.c.doc).order_by(DRILLS.c.started_at.desc(), DRILLS.c.id.desc())
     if guard is not None:
         query = query.where(DRILLS.c.guard == guard)
+    if before is not None:
+        query = query.where(older(DRILLS.c.started_at, DRILLS.c.id, before))
     return _reports(journal, query.limit(limit))
 
 

@@ -14,7 +14,7 @@ from probes.text import bounded
 
 
 @dataclass(frozen=True, slots=True)
-class RunLine:
+class DrillRun:
     """One run of a drill, and what it was taken for."""
 
     id: str
@@ -56,7 +56,7 @@ class Report:
     proven_at: datetime | None
     phases: tuple[PhaseLine, ...]
     lines: tuple[Line, ...]
-    runs: tuple[RunLine, ...]
+    runs: tuple[DrillRun, ...]
 
 
 REPORT_JSON = TypeAdapter(Report)
@@ -158,8 +158,8 @@ def fault_in_words(fault: InjectedFault) -> str:
     return bounded(f"{fault.url} is {does}", MAX_LINE)
 
 
-def _line(run: Run) -> RunLine:
-    return RunLine(
+def _line(run: Run) -> DrillRun:
+    return DrillRun(
         id=run.id,
         probe=run.probe,
         location=run.location,

@@ -17,12 +17,15 @@ import structlog
 
 from config.schema import Config, DrillSpec, GuardSpec, InjectedFault
 from daemon import drill_history
+from daemon.audit import Signed
 from daemon.drill import Rehearsal, abort, begin, pass_time, take
 from daemon.drill_report import Asked, Report, report_of
 from daemon.guard import GuardState
 from daemon.guard.messages import RunProbe
+from daemon.history.place import Before
 from daemon.journal import Journal
 from daemon.metrics import Metrics
+from daemon.news import About, News
 from daemon.rules import lookback
 from probes.model import Purpose, Run
 
@@ -33,6 +36,9 @@ log = structlog.get_logger(__name__)
 Walk = Callable[[str, str, tuple[InjectedFault, ...], Purpose, str], str]
 #: Does a chore at the times of a cron expression; None: no more.
 PlaceCron = Callable[[str, str | None, Callable[[], object]], None]
+
+#: Checks, inside the transaction that signs, that an operator saw what is there; raises if not.
+Expect = Callable[[GuardSpec, GuardState], None]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CRON = "cron"
@@ -77,6 +83,7 @@ class Drills:
         walk: Walk,
         place_cron: PlaceCron,
         clock: Callable[[], datetime],
+        news: News | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -85,6 +92,7 @@ class Drills:
         self._walk = walk
         self._place_cron = place_cron
         self._clock = clock
+        self._news = news or News()
         # Held while runs are asked for: one that comes in at once finds its drill.
         self._lock = threading.RLock()
         self._active: dict[str, _UnderWay] = {}
@@ -114,6 +122,17 @@ class Drills:
                 self._metrics.forget_guard(name)
                 self._proven_at.pop(name, None)
 
+    def see(self, config: Config) -> None:
+        """Go by guards whose modes changed, and nothing else; drills under way go on."""
+        with self._lock:
+            guards = {
+                name: spec.model_copy(update={"mode": config.guards[name].mode})
+                if name in config.guards
+                else spec
+                for name, spec in self._config.guards.items()
+            }
+            self._config = self._config.model_copy(update={"guards": guards})
+
     def _load(self, config: Config) -> None:
         names = _drilled(config)
         proven = {name: drill_history.proven_at(self._journal, name) for name in names}
@@ -134,13 +153,21 @@ class Drills:
 
     # --- what is asked ----------------------------------------------------------------------
 
-    def start(self, guard: str, by: str, reason: str = "") -> str:
-        """Begin a drill and return its id.
+    def start(
+        self,
+        guard: str,
+        by: str,
+        reason: str = "",
+        request_id: str = "",
+        expect: Expect | None = None,
+    ) -> str:
+        """Begin a drill and return its id; a person's is signed.
 
         Raises:
             KeyError: no such guard.
             DrillRefused: nothing was begun.
             JournalError: nothing was begun.
+            What `expect` raises: nothing was begun.
         """
         with self._lock:
             config, now = self._config, self._clock()
@@ -148,13 +175,19 @@ class Drills:
             found = self._state_of(guard)
             drill = self._refuse(spec, found)
             since = found.counts_since or EPOCH
+            asked = Asked(uuid.uuid4().hex, guard, by, reason)
             with self._journal.turn() as turn:
+                if expect is not None:
+                    expect(spec, turn.guard_state(guard))
                 before = turn.recent_runs(spec.probes, since, lookback(spec))
                 baselines = turn.baselines(spec.probes)
-            asked = Asked(uuid.uuid4().hex, guard, by, reason)
+                if by != CRON:
+                    signed = Signed(by, reason, request_id)
+                    turn.sign(signed, "drill", f"guard {guard}", now, after=f"drill {asked.id}")
             rehearsal = begin(spec, found, drill.within_s, now, before, baselines)
             self._active[guard] = active = _UnderWay(asked, drill, rehearsal)
             self._ask_for_runs(active, now)
+        self._news.tell(About.DRILL, guard, asked.id)
         log.info("drill", guard=guard, drill=asked.id, by=by, reason=reason)
         return asked.id
 
@@ -199,6 +232,7 @@ class Drills:
             judged_as = active.purposes[key] if run.id == key else Purpose.CONTROL
             active.rehearsal, orders = take(active.rehearsal, run, judged_as, now)
             active.later += orders
+            self._news.tell(About.DRILL, active.asked.guard, active.asked.id)
             self._go_on(active, now)
         return True
 
@@ -271,6 +305,7 @@ class Drills:
         # Kept first: where that fails, the drill stays, and its end is tried again.
         drill_history.keep_report(self._journal, told)
         del self._active[asked.guard]
+        self._news.tell(About.DRILL, asked.guard, asked.id)
         log.info("drill ended", guard=asked.guard, drill=asked.id, says=told.says)
         drill = _drilled(self._config).get(asked.guard)
         if drill is None or rehearsal.ended is None or told.ending == "aborted":
@@ -289,8 +324,10 @@ class Drills:
                     return self._told(active, self._clock())
         return drill_history.report(self._journal, drill)
 
-    def reports(self, guard: str | None = None, limit: int = 50) -> tuple[Report, ...]:
-        """Tell drills: those under way, then those that ended, newest first."""
+    def reports(
+        self, guard: str | None = None, limit: int = 50, before: Before | None = None
+    ) -> tuple[Report, ...]:
+        """Tell drills, under way and ended, newest first; `before`: those asked for earlier."""
         with self._lock:
             now = self._clock()
             running = tuple(
@@ -298,9 +335,11 @@ class Drills:
                 for name, active in self._active.items()
                 if guard in (None, name)
             )
-        running_ids = {each.id for each in running}
-        ended = drill_history.reports(self._journal, guard, limit)
-        return (*running, *(each for each in ended if each.id not in running_ids))[:limit]
+        found = {
+            each.id: each for each in drill_history.reports(self._journal, guard, limit, before)
+        }
+        found.update({each.id: each for each in running if before is None or _place(each) < before})
+        return tuple(sorted(found.values(), key=_place, reverse=True)[:limit])
 
     def latest(self, guard: str) -> Report | None:
         """Tell a guard's newest drill, under way or ended; None: it never had one."""
@@ -347,7 +386,13 @@ def _plan(config: Config, guard: str) -> object:
     if spec is None:
         return None
     probes = tuple(config.probes[name] for name in (*spec.probes, spec.control))
+    # A drill rehearses enforce mode whatever the guard is in: an operator's change ends none.
+    spec = spec.model_copy(update={"mode": "enforce"})
     return spec, probes, tuple(config.targets[each.target] for each in probes)
+
+
+def _place(told: Report) -> Before:
+    return Before(told.asked_at, told.id)
 
 
 def _job(guard: str) -> str:

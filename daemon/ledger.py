@@ -22,9 +22,12 @@ from daemon.tables import DECISIONS
 from daemon.turn import ORDER_JSON, Known, Pending, Turn
 from flags.model import Flag, FlagError, Gates, ReadBackDiffers, Snapshot
 from flags.switch import Switch
+from probes.text import bounded
 
 #: A write of another application's that began before ours can land so much later and undo it.
 LOST_UPDATE_S = 60.0
+#: Of another application's user, whatever that calls itself.
+MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,6 @@ class Ledger:
 
     def _who(self, flag: str) -> str:
         try:
-            return self._switch.last_writer(flag) or ""
+            return bounded(self._switch.last_writer(flag) or "", MAX_NAME)
         except FlagError:
             return ""  # the change counts, whoever made it

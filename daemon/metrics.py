@@ -16,8 +16,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from daemon.circuit_metrics import CircuitMetrics
 from daemon.drill_metrics import DrillMetrics
 from daemon.guard import Phase
+from probes.evidence import PROBLEMS
 from probes.model import Outcome, Run
 
+#: What stood in the way of evidence that no other reason names.
+OTHER = "other"
 _KILL_BUCKETS_S = (0.05, 0.25, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 
 
@@ -174,6 +177,19 @@ class Metrics:
         self.store_up = Gauge(
             "tripflag_store_up", "1 if the flag store answered the last poll.", registry=registry
         )
+        self._artifacts_lost = Counter(
+            "tripflag_artifacts_lost",
+            "Runs whose evidence could not be kept, by what stood in the way.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in (*PROBLEMS, OTHER):
+            self._artifacts_lost.labels(_label(reason))
+        self.artifacts_bytes = Gauge(
+            "tripflag_artifacts_size_bytes",
+            "Evidence on disk, as of the last time that it was pruned.",
+            registry=registry,
+        )
         info = Gauge("tripflag_build_info", "Always 1.", ("version", "python"), registry=registry)
         info.labels(version("tripflag"), platform.python_version()).set(1)
 
@@ -252,6 +268,17 @@ class Metrics:
         """Record a rung of the kill ladder."""
         self._rung_seconds.labels(guard, rung).observe(took_s)
 
+    def artifact_lost(self, problem: str) -> str:
+        """Count evidence that a run lost; return its reason, of which there are only a few."""
+        kind = problem.partition(":")[0]
+        reason = _label(kind if kind in PROBLEMS else OTHER)
+        self._artifacts_lost.labels(reason).inc()
+        return reason
+
     def tick_missed(self, job: str, reason: str) -> None:
         """Count a tick that started no run."""
         self._missed.labels(job, reason).inc()
+
+
+def _label(kind: str) -> str:
+    return kind.replace(" ", "_").replace("-", "_")

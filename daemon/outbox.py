@@ -14,6 +14,7 @@ from daemon.guard.messages import FlagSeen, Flip, FlipApplied, FlipFailed, RunPr
 from daemon.journal import Journal
 from daemon.ledger import Ledger
 from daemon.metrics import Metrics
+from daemon.news import About, News
 from daemon.states import Folded, States, Telling
 from daemon.turn import Pending, Turn
 from flags.gates import flag_of
@@ -46,6 +47,7 @@ class Outbox:
         metrics: Metrics,
         dispatch: Callable[[RunProbe], None],
         clock: Callable[[], datetime],
+        news: News | None = None,
     ) -> None:
         self.config = config
         self._journal = journal
@@ -55,6 +57,7 @@ class Outbox:
         self._metrics = metrics
         self._dispatch = dispatch
         self._clock = clock
+        self._news = news or News()
         #: When each guard's latest proof went to the pool.
         self._proof_sent: dict[str, datetime] = {}
         self._applying = threading.Lock()
@@ -138,6 +141,7 @@ class Outbox:
         with self._journal.turn() as turn:
             turn.superseded(decision.id, str(cause), now)
             folded = self._tell(turn, spec, told)
+        self._news.tell(About.FLAG, order.flag)
         self._states.settle(folded)
 
     def _applied(self, decision: Pending, order: Flip, before: Snapshot, after: Flag) -> None:
@@ -165,6 +169,7 @@ class Outbox:
                 self._states.fold(turn, spec, telling)
                 for spec, telling in self._owners(decision, order, after.exposing, now)
             ]
+        self._news.tell(About.FLAG, order.flag)
         took_s = (now - decision.decided_at).total_seconds()
         self._metrics.flip_written(order.flag, after.exposing, order.by, took_s)
         log.info("flip written", flag=order.flag, to=after.state.value, by=order.by, took_s=took_s)
@@ -183,6 +188,7 @@ class Outbox:
                 order.to, order.restore, str(cause), tries, order.fallback, order.step
             )
             folded = self._tell(turn, spec, told) if decision.attempts == 0 else []
+        self._news.tell(About.FLAG, order.flag)
         self._states.settle(folded)
 
     def _tell(self, turn: Turn, spec: GuardSpec | None, told: Evidence) -> list[Folded]:

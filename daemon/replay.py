@@ -200,7 +200,11 @@ def _explained(
 def _noted(db: Connection, spec: GuardSpec, label: Phase, now: datetime) -> datetime | None:
     """Say when a phase began of which the state itself does not tell."""
     line = TIMELINE.c
-    query = select(func.max(line.at)).where(line.guard == spec.name, line.at <= now)
+    query = select(func.max(line.at)).where(
+        line.guard == spec.name,
+        line.at <= now,
+        line.by.is_(None),  # a person's note may begin like a guard's line
+    )
     if label in (Phase.BLIND, Phase.LATCHED):
         query = query.where(line.text.startswith(f"PAGE: {label.name}:", autoescape=True))
     at: datetime | None = db.scalar(query)

@@ -41,13 +41,22 @@ _REASONS = {
 class Scheduler:
     """Dispatches runs to the pools: on schedule, and when somebody asks."""
 
-    def __init__(self, config: Config, pools: Mapping[str, LocalPool], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pools: Mapping[str, LocalPool],
+        metrics: Metrics,
+        paused: Callable[[str], bool] = lambda _probe: False,
+    ) -> None:
         self._config = config
         self._pools = pools
         self._metrics = metrics
+        self._paused = paused
         self._lock = threading.Lock()
         #: Scheduled runs under way: (probe, location) -> when they were due.
         self._under_way: dict[tuple[str, str], datetime] = {}
+        #: Runs that operators asked for and that have not come in: (probe, location) -> id.
+        self._asked_for: dict[tuple[str, str], str] = {}
         self._fast: frozenset[str] = frozenset()
         # UTC: a local zone's clock change would make ticks double or vanish.
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -156,23 +165,46 @@ class Scheduler:
         self._pools[location].submit(job)
         return job.id
 
-    def run_now(self, name: str) -> tuple[str, ...]:
+    def run_now(
+        self, name: str, sign: Callable[[tuple[str, ...]], None] = lambda _runs: None
+    ) -> tuple[str, ...]:
         """Run a probe at an operator's word and return the ids of its runs.
+
+        Args:
+            sign: told the ids before anything starts; where it raises, nothing does.
 
         Raises:
             KeyError: no such probe.
             ProbeBusy: it is under way already.
         """
-        probe = self._config.probes[name]
+        config = self._config
+        jobs = [
+            _job(config, name, location, Purpose.MANUAL, trace=True)
+            for location in config.probes[name].locations
+        ]
+        places = {(name, job.location): job.id for job in jobs}
         with self._lock:
-            busy = any((name, location) in self._under_way for location in probe.locations)
-        if busy:
-            raise ProbeBusy(f"{name} is under way: wait for its run, then look at that one")
-        locations = probe.locations
-        return tuple(self._submit(name, each, Purpose.MANUAL, trace=True) for each in locations)
+            if any(place in self._under_way or place in self._asked_for for place in places):
+                raise ProbeBusy(f"{name} is under way: wait for its run, then look at that one")
+            self._asked_for.update(places)
+        runs = tuple(places.values())
+        try:
+            sign(runs)
+        except BaseException:
+            with self._lock:
+                for place in places:
+                    self._asked_for.pop(place, None)
+            raise
+        for job in jobs:
+            self._pools[job.location].submit(job)
+        return runs
 
     def ended(self, run: Run) -> None:
         """Note that a run came in, so that its probe may run again."""
+        if run.purpose is Purpose.MANUAL:
+            with self._lock:
+                if self._asked_for.get((run.probe, run.location)) == run.id:
+                    del self._asked_for[run.probe, run.location]
         if run.purpose is not Purpose.SCHEDULED:
             return
         with self._lock:
@@ -214,7 +246,7 @@ class Scheduler:
 
     def _tick(self, name: str) -> None:
         probe = self._config.probes.get(name)
-        if probe is None:
+        if probe is None or self._paused(name):
             return
         due = datetime.now(UTC)
         for location in probe.locations:
@@ -225,12 +257,8 @@ class Scheduler:
             if busy:
                 self._metrics.tick_missed(name, "overlap")
             else:
-                self._submit(name, location, Purpose.SCHEDULED)
-
-    def _submit(self, name: str, location: str, purpose: Purpose, trace: bool = False) -> str:
-        job = _job(self._config, name, location, purpose, trace=trace)
-        self._pools[location].submit(job)
-        return job.id
+                job = _job(self._config, name, location, Purpose.SCHEDULED)
+                self._pools[location].submit(job)
 
     def _on_missed(self, event: object) -> None:
         job_id = str(getattr(event, "job_id", ""))
@@ -249,6 +277,7 @@ def _job(config: Config, name: str, location: str, purpose: Purpose, *, trace: b
         trace=trace,
         browser=config.browser,
         uplink=config.uplink,
+        privacy=config.privacy,
         artifacts=config.journal.artifacts_folder,
         journeys_folder=config.journeys_folder,
     )

@@ -16,6 +16,7 @@ from daemon.guard.messages import Note, OpenIncident, Page, RunProbe, SwitchCirc
 from daemon.journal import Journal
 from daemon.ladder import Ladder
 from daemon.metrics import Metrics
+from daemon.news import About, News
 from daemon.turn import Turn
 from probes.model import Purpose, Run
 
@@ -41,6 +42,7 @@ class States:
         metrics: Metrics,
         clock: Callable[[], datetime],
         switch_circuit: SwitchesCircuit,
+        news: News | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -48,6 +50,7 @@ class States:
         self._ladder = Ladder(metrics)
         self._clock = clock
         self._switch_circuit = switch_circuit
+        self._news = news or News()
         self._states: dict[str, GuardState] = {}
         self._settling = threading.Lock()
         #: Set whenever a turn may have left decisions to apply.
@@ -77,6 +80,10 @@ class States:
             self._metrics.forget_guard(guard)
         self.show()
 
+    def see(self, config: Config) -> None:
+        """Go by a configuration whose guards are those that were loaded."""
+        self._config = config
+
     def _read(self, config: Config) -> dict[str, GuardState]:
         now = self._clock()
         states: dict[str, GuardState] = {}
@@ -97,6 +104,8 @@ class States:
 
     def fold(self, turn: Turn, spec: GuardSpec, telling: Telling) -> Folded:
         """Tell a guard something, and commit with the turn what follows from it."""
+        # An operator may have set its mode since the caller looked: that word holds.
+        spec = self._config.guards.get(spec.name, spec)
         state = turn.guard_state(spec.name)
         told = telling(turn, state)
         wall = now = self._clock()
@@ -134,6 +143,7 @@ class States:
                 if (shown.updated_at or EPOCH) > (state.updated_at or EPOCH):
                     continue
                 self._states[spec.name] = state
+            self._tell(spec.name, shown, state)
             before, kill = shown.kill, state.kill
             self._ladder.climbed(spec.name, before, kill)
             if kill is not None and kill.verified_at is not None:
@@ -144,6 +154,12 @@ class States:
         if folded:
             self.show()
             self.wake.set()
+
+    def _tell(self, guard: str, before: GuardState, after: GuardState) -> None:
+        self._news.tell(About.GUARD, guard)
+        for incident in {before.incident, after.incident} - {None}:
+            if incident is not None and before.incident != after.incident:
+                self._news.tell(About.INCIDENT, guard, incident.id)
 
     def proof_came_in(self, spec: GuardSpec, run: Run) -> None:
         """Measure what a proof's page was told, whatever the proof concludes."""

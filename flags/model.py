@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+#: Longest words for gates: a flag may name thousands of actors.
+MAX_SAID = 500
+
 
 class FlagState(StrEnum):
     """Ruby Flipper's summary of a feature's gates."""
@@ -41,7 +44,10 @@ class Gates:
         return json.dumps([list(row) for row in self.rows])
 
     def __str__(self) -> str:
-        return ", ".join(f"{key} {value}" for key, value in self.rows) or "no gate"
+        """Return one bounded line for people; strangers write values, and may write anything."""
+        text = ", ".join(f"{key} {value[:MAX_SAID]}" for key, value in self.rows[:MAX_SAID])
+        line = "".join(each if each.isprintable() else " " for each in text)
+        return (line if len(line) <= MAX_SAID else f"{line[: MAX_SAID - 1]}…") or "no gate"
 
     def values(self, key: str) -> tuple[str, ...]:
         """Values of one gate, such as every id of `actors`."""

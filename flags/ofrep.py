@@ -24,7 +24,7 @@ from flags.streams import RETRY_MS, Stream
 BODY_LIMIT = 16 * 1024
 #: Levels of objects and arrays below `context`; a condition looks at the first.
 DEPTH_LIMIT = 8
-#: Each stream holds a thread of the server for its life, and the server has eight.
+#: Each stream holds a thread of the server for its life, and the server has sixteen.
 STREAMS = 3
 #: Ends streams of clients that left without a word, and makes room for those who wait.
 STREAM_S = 300.0

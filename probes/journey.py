@@ -104,6 +104,7 @@ def step(name: str) -> Iterator[None]:
     if recorder is None:
         yield
         return
+    name = bounded(name)  # a journey may name a step by what it read in the page
     recorder.before_step()
     watcher = _watcher.get()
     if watcher is not None:

@@ -11,9 +11,13 @@ MAX_SEEN = 300
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]"
 )
-#: Control characters; those that turn the direction of what follows; halves of a character, which
-#: no database takes.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+#: Control characters; those that turn the direction of what follows, or that nobody sees, so that
+#: one name passes for another; halves of a character, which no database takes. The joiners U+200C
+#: and U+200D stay: scripts and emoji need them.
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]+"
+)
 
 
 def plain(text: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from daemon.cli.client import ApiError, Client
-from daemon.cli.options import CONFLICT, FAILED, LOCAL, AsJson, Reason, Token, Url
+from daemon.cli.options import LOCAL, AsJson, Reason, Token, Url, act, get, part, print_json
+from daemon.cli.terminal import cell, say, show_table, time_text
 
 circuits = typer.Typer(
     help="Read circuits, and throw them by hand, through the daemon.", no_args_is_help=True
@@ -19,28 +15,24 @@ circuits = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="Circuit.")]
 
-out = Console()
-
 
 @circuits.command("list")
 def list_circuits(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """List every circuit."""
-    listed = _get(url, token, "circuits")["circuits"]
+    listed = get(url, token, "circuits")["circuits"]
     if as_json:
-        _print_json(listed)
+        print_json(listed)
         return
-    table = Table("circuit", "state", "since (UTC)", "failed", "why")
-    for circuit in listed:
-        cells = (circuit["name"], circuit["phase"], _time(circuit["since"]), _share(circuit))
-        # As text: in a plain string, rich would read brackets of a target's as markup.
-        table.add_row(*cells, Text(circuit["why"]))
-    out.print(table)
+    show_table(
+        ("circuit", "state", "since (UTC)", "failed", "why"),
+        ((c["name"], c["phase"], _time(c["since"]), _share(c), c["why"]) for c in listed),
+    )
 
 
 @circuits.command("get")
 def get_circuit(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one circuit."""
-    _show(_get(url, token, f"circuits/{name}"), as_json)
+    _show(get(url, token, f"circuits/{part(name)}"), as_json)
 
 
 @circuits.command("open")
@@ -48,7 +40,7 @@ def open_circuit(
     name: Name, reason: Reason, url: Url = LOCAL, token: Token = None, as_json: AsJson = False
 ) -> None:
     """Open it and keep it open until you close it: applications use the fallback."""
-    _show(_act(url, token, name, "open", reason), as_json)
+    _show(act(url, token, f"circuits/{part(name)}/open", reason), as_json)
 
 
 @circuits.command("close")
@@ -56,21 +48,21 @@ def close_circuit(
     name: Name, reason: Reason, url: Url = LOCAL, token: Token = None, as_json: AsJson = False
 ) -> None:
     """Let go, for guards too: half-open, and its own probe closes or opens it."""
-    _show(_act(url, token, name, "close", reason), as_json)
+    _show(act(url, token, f"circuits/{part(name)}/close", reason), as_json)
 
 
 def _show(circuit: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(circuit)
+        print_json(circuit)
         return
-    lines = [f"{circuit['name']}: {circuit['phase']} since {_time(circuit['since'])}"]
-    lines += [f"  {circuit['why']}", f"  failed: {_share(circuit)}"]
+    say(cell(f"{circuit['name']}: {circuit['phase']} since {_time(circuit['since'])}"))
+    say(cell(f"  {circuit['why']}"))
+    say(cell(f"  failed: {_share(circuit)}"))
     for keeper in circuit["kept_open_by"]:
         since = _time(keeper["at"])
-        lines.append(f"  kept open by {keeper['by']} since {since}: {keeper['reason']}")
+        say(cell(f"  kept open by {keeper['by']} since {since}: {keeper['reason']}"))
     if circuit["next_change_at"] is not None:
-        lines.append(f"  half-open at {_time(circuit['next_change_at'])}")
-    out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+        say(cell(f"  half-open at {_time(circuit['next_change_at'])}"))
 
 
 def _share(circuit: dict[str, Any]) -> str:
@@ -81,28 +73,4 @@ def _share(circuit: dict[str, Any]) -> str:
 
 
 def _time(text: str | None) -> str:
-    return "ever" if text is None else text[:19].replace("T", " ")
-
-
-def _act(url: str, token: str | None, name: str, verb: str, reason: str) -> dict[str, Any]:
-    try:
-        view: dict[str, Any] = Client(url, token).act(f"circuits/{name}/{verb}", reason)
-    except ApiError as cause:
-        _give_up(str(cause), CONFLICT if cause.status == 409 else FAILED)
-    return view
-
-
-def _get(url: str, token: str | None, path: str) -> Any:
-    try:
-        return Client(url, token).get(path)
-    except ApiError as cause:
-        _give_up(str(cause))
-
-
-def _print_json(document: object) -> None:
-    print(json.dumps(document, indent=2))  # noqa: T201 - the command's output
-
-
-def _give_up(text: str, code: int = FAILED) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(code)
+    return time_text(text, "ever")

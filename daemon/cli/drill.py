@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, NoReturn
-from urllib.parse import quote
 
 import typer
 
 from daemon.cli.client import ApiError, Client
-from daemon.cli.options import FAILED, LOCAL, WRONG, AsJson, Token, Url
+from daemon.cli.options import FAILED, LOCAL, WRONG, AsJson, Token, Url, part, print_json
 from probes.text import bounded
 
 LOOK_S = 0.3
@@ -36,16 +35,19 @@ def drill(
     Exits with 0 if it would have killed in time (or would, but for a hold or observe mode), 1 if it
     would not have, 2 if the drill could not be held or says nothing.
     """
-    client = Client(url, token)
     try:
-        started = client.act(f"guards/{quote(guard, safe='')}/drill", reason)
+        client = Client(url, token)
+        started = client.act(f"guards/{part(guard)}/drill", reason)
         if no_wait:
-            _say(json.dumps(started) if as_json else started["id"])
+            _say(json.dumps(started) if as_json else str(started["id"]))
             return
         told = _watch(client, started["id"], quiet=as_json)
     except ApiError as cause:
         _give_up(cause)
-    _say(json.dumps(told, indent=2) if as_json else f"{told['guard']}: {_clean(told['says'])}")
+    if as_json:
+        print_json(told)
+    else:
+        _say(f"{told['guard']}: {_clean(told['says'])}")
     if told["ending"] == "aborted":
         raise typer.Exit(WRONG)
     raise typer.Exit(0 if told["good"] else FAILED)

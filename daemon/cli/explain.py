@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
-from daemon.cli.client import ApiError, Client
-from daemon.cli.options import FAILED, LOCAL, WRONG, AsJson, Token, Url
+from daemon.cli.options import LOCAL, AsJson, Token, Url, get, part, print_json
+from probes.text import plain
 
 Guard = Annotated[str, typer.Argument(help="Guard.")]
 At = Annotated[
@@ -22,11 +20,11 @@ def explain(
     guard: Guard, at: At = None, url: Url = LOCAL, token: Token = None, as_json: AsJson = False
 ) -> None:
     """Say why a guard is what it is, which runs counted, and what would have to happen next."""
-    when = "" if at is None else f"?at={quote(at, safe='')}"
-    try:
-        told = Client(url, token).get(f"guards/{quote(guard, safe='')}/explain{when}")
-    except ApiError as cause:
-        typer.echo(str(cause), err=True)
-        raise typer.Exit(WRONG if cause.status in (400, 404) else FAILED) from cause
-    # Not through rich: brackets of a target's would be read as markup.
-    print(json.dumps(told["explanation"], indent=2) if as_json else told["text"])  # noqa: T201
+    told = get(url, token, f"guards/{part(guard)}/explain", at=at)
+    if as_json:
+        print_json(told["explanation"])
+        return
+    for line in told["text"].splitlines():
+        # Reasons quote the target. Its indentation is ours, what follows may steer a terminal.
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        print(f"{indent}{plain(line)}")  # noqa: T201 - the command's output

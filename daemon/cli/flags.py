@@ -1,22 +1,15 @@
-"""`tripflag flags` and `tripflag audit`: flags by hand, and who did what to them."""
+"""`tripflag flags`: flags by hand, and who did what to them."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from daemon.audit import AuditEntry, first_broken
 from daemon.cli.client import ApiError, Client
 from daemon.cli.options import (
-    CONFLICT,
-    FAILED,
     LOCAL,
     PENDING,
     WRONG,
@@ -25,22 +18,24 @@ from daemon.cli.options import (
     Token,
     Url,
     Yes,
+    act,
     get,
     give_up,
+    part,
     print_json,
+    refused,
 )
+from daemon.cli.runs import pages
+from daemon.cli.terminal import cell, say, show_table, time_text
 from flags.gates import PERCENTAGE_OF_ACTORS, flag_of
 from flags.gates import percentage as percentage_of
 from flags.model import FlagState, Gates
 
-PAGE = 500
-
 flags = typer.Typer(help="Read and write flags by hand, through the daemon.", no_args_is_help=True)
-audit = typer.Typer(help="Every write to a flag, as a hash chain.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Flag.")]
-
-out = Console()
+#: A flag may list a hundred actors.
+LONGEST = 10_000
 
 
 @flags.command("list")
@@ -50,16 +45,16 @@ def list_flags(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -
     if as_json:
         print_json(listed)
         return
-    table = Table("flag", "state", "gates", "guarded by")
-    for flag in listed:
-        table.add_row(flag["name"], _state(flag), str(_gates(flag)), flag["guarded_by"] or "")
-    out.print(table)
+    show_table(
+        ("flag", "state", "gates", "guarded by"),
+        ((flag["name"], _state(flag), _gates(flag), flag["guarded_by"]) for flag in listed),
+    )
 
 
 @flags.command("get")
 def get_flag(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one flag."""
-    _show(get(url, token, f"flags/{name}"), as_json)
+    _show(get(url, token, f"flags/{part(name)}"), as_json)
 
 
 @flags.command("on")
@@ -118,13 +113,13 @@ def actors(
         _confirm(f"{', '.join(add)} will be exposed to {name}", yes)
     for actor in add or ():
         _act(url, token, name, "actors", reason, actor=actor, present=True)
-    _show(get(url, token, f"flags/{name}"), as_json)
+    _show(get(url, token, f"flags/{part(name)}"), as_json)
 
 
 @flags.command("snapshot")
 def snapshot(name: Name, url: Url = LOCAL, token: Token = None) -> None:
     """Print a flag's exact gates, for `restore`."""
-    print_json(get(url, token, f"flags/{name}/snapshot"))
+    print_json(get(url, token, f"flags/{part(name)}/snapshot"))
 
 
 @flags.command("restore")
@@ -158,63 +153,20 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show who wrote a flag, when, and why: ours, and those found by a poll."""
-    get(url, token, f"flags/{name}")
-    rows = [row for row in _rows(url, token) if row["flag"] == name][-limit:]
+    try:
+        rows = list(pages(Client(url, token), f"flags/{part(name)}/history", "writes", limit))
+    except ApiError as cause:
+        refused(cause)
     if as_json:
         print_json(rows)
         return
-    table = Table("when (UTC)", "who", "from", "to", "why")
-    for row in rows:
-        before, after = (str(Gates.from_json(row[key])) for key in ("before", "after"))
-        table.add_row(row["at"][:19].replace("T", " "), row["actor"], before, after, row["reason"])
-    out.print(table)
-
-
-@audit.command("export")
-def export(url: Url = LOCAL, token: Token = None) -> None:
-    """Print the whole audit as JSON lines."""
-    for row in _rows(url, token):
-        print(json.dumps(row))  # noqa: T201 - the command's output
-
-
-@audit.command("verify")
-def verify(
-    file: Annotated[
-        Path | None, typer.Argument(help="An export; default: the daemon's audit as it is now.")
-    ] = None,
-    url: Url = LOCAL,
-    token: Token = None,
-) -> None:
-    """Recompute the chain here and name the first broken link. Exits with 0, or with 1."""
-    try:
-        rows = _rows(url, token) if file is None else _lines(file)
-        entries = [AuditEntry.of(row) for row in rows]
-    except (OSError, ValueError) as cause:
-        give_up(f"cannot read the audit: {cause}. Give a file made by `audit export`", WRONG)
-    broken = first_broken(entries)
-    if broken is not None:
-        give_up(f"broken at row {broken.id}: {broken.why}", FAILED)
-    end = f", the last is {entries[-1].hash[:12]}" if entries else ""
-    out.print(f"{len(entries)} rows, every link holds{end}", highlight=False)
-
-
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
-def _rows(url: str, token: str | None) -> Iterator[dict[str, Any]]:
-    client, after = Client(url, token), 0
-    while True:
-        try:
-            page = client.get(f"audit?limit={PAGE}&after={after}")
-        except ApiError as cause:
-            give_up(str(cause))
-        yield from page["rows"]
-        if page["next"] is None:
-            return
-        after = page["next"]
+    show_table(
+        ("when (UTC)", "who", "from", "to", "why"),
+        (
+            (time_text(row["at"]), row["by"], row["before"], row["after"], row["reason"])
+            for row in rows
+        ),
+    )
 
 
 def _write(
@@ -226,22 +178,19 @@ def _write(
     to: Gates,
     yes: bool,
     as_json: bool,
-    **more: object,
+    **more: Any,
 ) -> None:
     """Write what was looked at here, after asking where more people would be exposed."""
-    seen = _gates(get(url, token, f"flags/{name}"))
+    seen = _gates(get(url, token, f"flags/{part(name)}"))
     if _exposes_more(name, seen, to):
         _confirm(f"{name}: {seen} -> {to}. More people will be exposed", yes)
     _show(_act(url, token, name, verb, reason, seen=seen.rows, **more), as_json)
 
 
 def _act(
-    url: str, token: str | None, name: str, verb: str, reason: str, **more: object
+    url: str, token: str | None, name: str, verb: str, reason: str, **more: Any
 ) -> dict[str, Any]:
-    try:
-        view: dict[str, Any] = Client(url, token).act(f"flags/{name}/{verb}", reason, **more)
-    except ApiError as cause:
-        give_up(str(cause), CONFLICT if cause.status == 409 else FAILED)
+    view: dict[str, Any] = act(url, token, f"flags/{part(name)}/{verb}", reason, **more)
     if view["pending"]:
         give_up(
             f"{name} will be {view['pending']}: decided, but the store has not taken it yet. It is "
@@ -284,4 +233,4 @@ def _show(flag: dict[str, Any], as_json: bool) -> None:
         return
     guard = f", guarded by {flag['guarded_by']}" if flag["guarded_by"] else ""
     text = f"{flag['name']}: {_state(flag)} ({_gates(flag)}){guard}"
-    out.print(text, highlight=False, soft_wrap=True)
+    say(cell(text, LONGEST))

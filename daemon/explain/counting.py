@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from config.schema import GuardSpec
-from daemon.explain.model import RunLine
+from daemon.explain.model import CountedRun
 from daemon.explain.wording import brief, span
 from daemon.guard import GuardState
 from daemon.guard.blocks import AGAINST
@@ -38,7 +38,7 @@ def counted(spec: GuardSpec, state: GuardState, runs: Iterable[Run]) -> list[Run
 
 def tell_runs(
     spec: GuardSpec, state: GuardState, runs: Sequence[Run], verdict: Verdict | None
-) -> tuple[RunLine, ...]:
+) -> tuple[CountedRun, ...]:
     """Tell the newest runs, newest first, and what became of each."""
     heard = _heard(spec, counted(spec, state, runs))
     newest = sorted(runs, key=lambda run: (run.started_at, run.id), reverse=True)[:RUNS_TOLD]
@@ -78,14 +78,14 @@ def _tell(
     run: Run,
     verdict: Verdict | None,
     heard: frozenset[tuple[str, str]],
-) -> RunLine:
+) -> CountedRun:
     why = _why_not_counted(spec, state, run, heard)
     counts = not why
     confirms = False
     if counts and _part_of_a_breach(run, verdict):
         why = _why_no_confirmation(spec, state, run, verdict)
         confirms = not why and state.suspicion is not None
-    return RunLine(
+    return CountedRun(
         id=brief(run.id, 40),
         probe=run.probe,
         location=brief(run.location, 64),

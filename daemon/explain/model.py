@@ -27,7 +27,7 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class RunLine:
+class CountedRun:
     """One run, and what became of it. `counts`: rules looked at it. `confirms`: it can help to
     confirm a breach that is under suspicion now. `why`: why not; empty where it did both, or was
     not asked to.
@@ -144,7 +144,7 @@ class Explanation:
     nexts: tuple[str, ...]
     blockers: tuple[str, ...]
     rules: tuple[RuleLine, ...]
-    runs: tuple[RunLine, ...]
+    runs: tuple[CountedRun, ...]
     runs_left_out: int
     confirmed: tuple[ConfirmedLine, ...]
     quorum: int

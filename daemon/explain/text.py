@@ -10,7 +10,7 @@ from daemon.explain.wording import clock, span
 from probes.model import Purpose
 
 if TYPE_CHECKING:
-    from daemon.explain.model import Explanation, LadderLine, RunLine
+    from daemon.explain.model import CountedRun, Explanation, LadderLine
 
 _VALUE = {True: "on", False: "off", None: "not known yet"}
 
@@ -128,7 +128,7 @@ def _runs(told: Explanation) -> Iterator[str]:
         yield f"  and {told.runs_left_out} older ones"
 
 
-def _run(run: RunLine) -> str:
+def _run(run: CountedRun) -> str:
     purpose = "" if run.purpose is Purpose.SCHEDULED else f" ({run.purpose})"
     hard = ", hard" if run.hard else ""
     label = "confirms" if run.confirms else "counts" if run.counts else "left out"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import secrets
 from importlib.metadata import version
 
 from flask import Response, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from daemon.web import auth, problem
+from daemon.web import acting, assets, auth, problem, session
 from daemon.web.api.audit import AUDIT
 from daemon.web.api.circuits import CIRCUITS
 from daemon.web.api.config import CONFIG
 from daemon.web.api.drills import DRILLS
 from daemon.web.api.events import EVENTS
+from daemon.web.api.events import register as register_events
 from daemon.web.api.explain import EXPLAIN
 from daemon.web.api.flags import FLAGS
 from daemon.web.api.guards import GUARDS
@@ -23,7 +23,9 @@ from daemon.web.api.incidents import FLIPS, INCIDENTS
 from daemon.web.api.overview import overview_blueprint
 from daemon.web.api.probes import PROBES
 from daemon.web.api.runs import RUNS
+from daemon.web.api.timeline import TIMELINE
 from daemon.web.api.tokens import TOKENS
+from daemon.web.description import describe
 from daemon.web.desk import Desk, lend
 from daemon.web.health import DOCUMENT, HEALTH
 from daemon.web.pages import PAGES, page
@@ -45,14 +47,12 @@ _HEADERS = {
 def create_app(desk: Desk) -> OpenAPI:
     """Build the admin API, the dashboard, and what monitors ask for.
 
-    Everything that it shows or does goes through `desk`; nothing is read before the first request.
+    Everything that it shows or does goes through `desk`; only the key that signs sessions is
+    read before the first request.
     """
     app = OpenAPI(
         __name__,
         info=Info(title="Tripflag", version=version("tripflag")),
-        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
-        responses={"4XX": problem.Problem, "503": problem.Problem},
-        openapi_extensions={"security": [{"token": []}]},
         validation_error_callback=problem.invalid,
         validation_error_model=problem.Problem,
         # Its pages would load from a CDN, or from packages that are not ours to ship.
@@ -60,11 +60,15 @@ def create_app(desk: Desk) -> OpenAPI:
     )
     app.config["MAX_CONTENT_LENGTH"] = problem.BODY_LIMIT
     lend(app, desk)
-    app.secret_key = secrets.token_hex()
+    session.register(app, desk)
     auth.register(app)
+    acting.register(app)
+    register_events(app)
     page.register(app)
     problem.register(app)
     app.after_request(_harden)
+    assets.require()
+    app.register_blueprint(assets.ASSETS)
     app.register_blueprint(HEALTH)
     for each in PAGES:
         app.register_blueprint(each)
@@ -72,6 +76,7 @@ def create_app(desk: Desk) -> OpenAPI:
     for blueprint in (
         GUARDS,
         EXPLAIN,
+        TIMELINE,
         CIRCUITS,
         DRILLS,
         PROBES,
@@ -91,8 +96,9 @@ def create_app(desk: Desk) -> OpenAPI:
         mirror = desk.engine.mirror
         app.register_blueprint(ofrep_blueprint(mirror, web.flag_origins))
         app.register_blueprint(toggles_blueprint(mirror, web.flag_origins))
+    here = web.public_url or "/"
     # Made here, because making it is not safe in several threads at once.
-    app.extensions[DOCUMENT] = json.dumps(app.api_doc)
+    app.extensions[DOCUMENT] = json.dumps(describe(app, [{"url": here}]))
     return app
 
 

@@ -13,9 +13,14 @@ from config.schema import Config
 from daemon.drills import Drills
 from daemon.engine import Engine
 from daemon.journal import Journal
+from daemon.news import News
 from flags.switch import Switch
 
 _KEY = "tripflag_desk"
+
+#: Signs the ids of runs that are about to start; raises where they must not.
+SignRuns = Callable[[tuple[str, ...]], None]
+RunNow = Callable[[str, SignRuns], tuple[str, ...]]
 
 
 class ProbeBusy(Exception):
@@ -28,7 +33,8 @@ class Desk:
 
     `engine`: its `config` is the one in force; it changes at a reload, so it is read anew for each
     request. `switch` is for reading only: writes go through `engine.flip` and `engine.ask`.
-    `run_now`: probe name -> ids of the runs started, one per location; raises `ProbeBusy`.
+    `run_now`: probe name, and who signs the runs' ids before they start -> those ids, one per
+    location; raises `ProbeBusy`, or what the signing raises: then nothing started.
     `problems`: what keeps the daemon from being ready, by part. `alive`: its threads are.
     `drills`: None where no scheduler could walk them.
     """
@@ -37,10 +43,15 @@ class Desk:
     journal: Journal
     switch: Switch
     registry: CollectorRegistry
-    run_now: Callable[[str], tuple[str, ...]]
+    run_now: RunNow
     problems: Callable[[], Mapping[str, str]]
     alive: Callable[[], bool]
     drills: Drills | None = None
+
+    @property
+    def news(self) -> News:
+        """What just changed."""
+        return self.engine.news
 
     @property
     def config(self) -> Config:

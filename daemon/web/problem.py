@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
-from flask import Flask, Response, request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from daemon.guard import GuardRefuses
 from daemon.journal import JournalError
 from daemon.web.desk import ProbeBusy
+from daemon.web.kinds import kind_of
+from daemon.web.request_id import HEADER, request_id
 from flags.model import FlagChanged, FlagError, UnknownFlag
 
 log = structlog.get_logger(__name__)
 
 MIME = "application/problem+json"
+#: Where the app keeps what makes a page of a status and a detail (`pages.page.problem_page`).
+PAGE = "tripflag_problem_page"
 #: What a client may send in one body; a reason is 500 characters.
 BODY_LIMIT = 64 * 1024
 
@@ -30,10 +33,11 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
+    type: Annotated[str, Field(description="Names the kind, and leads to a page about it.")]
+    title: Annotated[str, Field(description="The same for every problem of the kind.")]
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Annotated[str, Field(description="What is wrong this time, why, and the remedy.")]
+    instance: Annotated[str, Field(description="Id of the request, as in X-Request-ID.")]
 
 
 class Refused(Exception):
@@ -60,14 +64,18 @@ def answer_problem(
     status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
 ) -> Response:
     """Build the answer."""
+    kind, instance = kind_of(status), request_id()
     body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "type": kind.type,
+        "title": kind.title,
         "status": status,
         "detail": detail,
+        "instance": instance,
         **members,
     }
-    return Response(json.dumps(body), status=status, mimetype=MIME, headers=headers)
+    sent = Response(json.dumps(body), status=status, mimetype=MIME, headers=headers)
+    sent.headers[HEADER] = instance
+    return sent
 
 
 def invalid(cause: ValidationError) -> Response:
@@ -82,39 +90,62 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Refused)
     def refused(cause: Refused) -> Response:
-        return answer_problem(cause.status, cause.detail, cause.headers, **cause.members)
+        return _tell(cause.status, cause.detail, cause.headers, **cause.members)
 
     @app.errorhandler(FlagChanged)
     @app.errorhandler(GuardRefuses)
     @app.errorhandler(ProbeBusy)
     def conflict(cause: Exception) -> Response:
-        return answer_problem(409, str(cause))
+        return _tell(409, str(cause))
 
     @app.errorhandler(UnknownFlag)
     def no_such_flag(cause: UnknownFlag) -> Response:
-        return answer_problem(404, str(cause))
+        return _tell(404, str(cause))
 
     @app.errorhandler(FlagError)
     @app.errorhandler(JournalError)
     def unavailable(cause: Exception) -> Response:
-        return answer_problem(503, str(cause))
+        return _tell(503, str(cause))
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_: RequestEntityTooLarge) -> Response:
-        return answer_problem(413, f"the body is over {BODY_LIMIT} bytes: send a shorter reason")
+        return _tell(413, f"the body is over {BODY_LIMIT} bytes: send a shorter reason")
 
     @app.errorhandler(HTTPException)
     def http(cause: HTTPException) -> WerkzeugResponse | HTTPException:
         if cause.response is not None or (cause.code or 500) < 400:
             return cause  # a finished answer, such as `invalid`'s, or a redirect
-        return answer_problem(cause.code or 500, _remedy(cause), dict(_headers(cause)))
+        return _tell(cause.code or 500, _remedy(cause), dict(_headers(cause)))
 
     @app.errorhandler(Exception)
     def defect(cause: Exception) -> Response:
         log.error("request failed", method=request.method, path=request.path, exc_info=cause)
-        return answer_problem(
+        return _tell(
             500, "a defect of Tripflag's: the daemon's log has the details; please report it"
         )
+
+
+def _tell(
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> Response:
+    """Say it as a page to whoever asked for one, and as a problem to everybody else."""
+    if not _asks_for_a_page():
+        return answer_problem(status, detail, headers, **members)
+    page: Response = current_app.extensions[PAGE](status, detail)
+    page.headers.extend(headers or {})
+    return page
+
+
+def _asks_for_a_page() -> bool:
+    if MIME in request.headers.get("Accept", ""):
+        return False
+    if request.endpoint is None:  # nothing is there; a browser that was led astray gets a page
+        return "text/html" in request.headers.get("Accept", "") and not _for_programs()
+    return (request.blueprint or "").startswith("page_")
+
+
+def _for_programs() -> bool:
+    return request.path.startswith(("/api/", "/ofrep/", "/v0/", "/openapi/"))
 
 
 def _remedy(cause: HTTPException) -> str:

@@ -13,8 +13,9 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 
-#: Room for some dashboards whose flag store hangs, and still for `/healthz`.
-THREADS = 8
+#: Half of them may be held by streams (`flags.ofrep`, `web.api.events`); the rest is room for some
+#: dashboards whose flag store hangs, and still for `/healthz`.
+THREADS = 16
 TAKEN_IN = 1024 * 1024
 #: Answers under way at the end may take so long to leave.
 FLUSH_S = 2.0

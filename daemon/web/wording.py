@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from daemon.circuit import CircuitPhase
 from daemon.guard import Phase
 from probes.text import bounded
 
-#: What a phase's or outcome's tone is; each tone has a colour and a shape.
-TONES = {
+#: What needs a person first, and what can wait until the morning.
+URGENCY = (
+    Phase.KILL_FAILED,
+    Phase.LATCHED,
+    Phase.POWERLESS,
+    Phase.SITE_DOWN,
+    Phase.BLIND,
+    Phase.KILLED_UNVERIFIED,
+    Phase.KILLING,
+    Phase.KILLED,
+    Phase.SUSPECT,
+    Phase.PROBATION,
+    Phase.HUMAN_OFF,
+    Phase.HUMAN_ON,
+    Phase.HELD,
+    Phase.OBSERVE,
+    Phase.ARMED,
+)
+#: What the tone of a phase is, of a guard's or a circuit's; each tone has a colour and a shape.
+TONES: dict[str, str] = {
     Phase.ARMED: "calm",
     Phase.OBSERVE: "note",
     Phase.SUSPECT: "watch",
@@ -25,6 +44,9 @@ TONES = {
     Phase.HELD: "person",
     Phase.HUMAN_OFF: "person",
     Phase.HUMAN_ON: "person",
+    CircuitPhase.CLOSED: "calm",
+    CircuitPhase.OPEN: "acted",
+    CircuitPhase.HALF_OPEN: "watch",
 }
 #: Colour alone does not tell everybody.
 SHAPES = {
@@ -78,15 +100,31 @@ def on_off(value: bool | None) -> str:
     return {True: "on", False: "off", None: "unknown"}[value]
 
 
-def phase_word(phase: Phase) -> str:
+def phase_word(phase: str) -> str:
     """Write a phase in capitals, as it stands in the docs."""
-    special = {Phase.KILLED_UNVERIFIED: "KILLED, UNVERIFIED"}
-    return special.get(phase, phase.value.replace("_", " ").upper())
+    if phase == Phase.KILLED_UNVERIFIED:
+        return "KILLED, UNVERIFIED"
+    return str(phase).replace("_", " ").upper()
 
 
-def tone(phase: Phase) -> str:
-    """Return the tone of a phase."""
+def tone(phase: str) -> str:
+    """Return the tone of a phase, a guard's or a circuit's."""
     return TONES.get(phase, "warn")
+
+
+def number(value: float) -> str:
+    """Write a measured number in at most three places: 0.25, 12, 1450."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def stamp(at: datetime) -> str:
+    """Write a time for a URL, without a `+` in it."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def of(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 guard, 2 guards."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shape(of_tone: str) -> str:
@@ -104,6 +142,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "phase_word": phase_word,
     "tone": tone,
     "shape": shape,
+    "number": number,
+    "stamp": stamp,
+    "of": of,
     # What a target sent: one line, bounded, without what steers a terminal or turns text round.
     "bounded": bounded,
 }

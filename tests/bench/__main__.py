@@ -33,7 +33,7 @@ from flags.switch import Switch
 from probes.model import Outcome, Purpose, Run
 from probes.pool import LocalPool
 from probes.runner import Job
-from tests.bench import evaluations, false_kills, raw
+from tests.bench import desk, evaluations, false_kills, raw
 
 ROUNDS = 5
 RUNS_A_ROUND = 15
@@ -215,6 +215,7 @@ def main() -> None:
             throughput(config)
             decision_to_flip(config, folder)
         store.close()
+        desk.run(out, folder)
     false_kills.show(out)
     evaluations.run(out)
 

@@ -144,7 +144,8 @@ class Story:
 def shipped() -> tuple[Config, GuardSpec]:
     """Load the production example, enforcing."""
     with TemporaryDirectory() as folder:
-        (Path(folder) / "operator_token").write_text("x" * 32)
+        for name in ("operator_token", "admin_token"):
+            (Path(folder) / name).write_text("x" * 32)
         names = ("STORE_PASSWORD", "VIEWER_TOKEN")
         env = {f"TRIPFLAG_{name}": "x" * 32 for name in names}
         config = load(SHIPPED, {**env, "TRIPFLAG_SECRETS_DIR": folder})

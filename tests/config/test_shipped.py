@@ -42,6 +42,7 @@ def demo() -> Config:
 @pytest.fixture
 def production(tmp_path: Path) -> Config:
     (tmp_path / "operator_token").write_text("s3cr3t\n")
+    (tmp_path / "admin_token").write_text("s3cr3ts\n")
     env = {
         "TRIPFLAG_SECRETS_DIR": str(tmp_path),
         "TRIPFLAG_STORE_PASSWORD": "pw",

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from config.schema import CircuitSpec, Config
 from daemon import history
-from daemon.audit import first_broken
+from daemon.audit import Signed, first_broken
 from daemon.circuit import CircuitPhase, CircuitRefuses, CircuitState
 from daemon.circuits import Circuits
 from daemon.guard.messages import SwitchCircuit
@@ -191,15 +191,15 @@ def test_a_guard_may_order_a_circuit_that_left_the_configuration(hut: Hut) -> No
 
 
 def test_a_person_opens_and_closes_with_a_reason_and_is_named_in_the_audit(hut: Hut) -> None:
-    assert hut.circuits.ask("api", True, "ann", "deploying").phase(hut.now) is OPEN
+    assert hut.circuits.ask("api", True, Signed("ann", "deploying")).phase(hut.now) is OPEN
     assert hut.phase() is OPEN
     with pytest.raises(CircuitRefuses, match="ann keeps api open already"):
-        hut.circuits.ask("api", True, "bob", "deploying")
+        hut.circuits.ask("api", True, Signed("bob", "deploying"))
     with pytest.raises(CircuitRefuses, match="a reason is required"):
-        hut.circuits.ask("api", False, "bob", "  ")
+        hut.circuits.ask("api", False, Signed("bob", "  "))
     with pytest.raises(KeyError):
-        hut.circuits.ask("gone", True, "ann", "x")
-    hut.circuits.ask("api", False, "bob", "deployed")
+        hut.circuits.ask("gone", True, Signed("ann", "x"))
+    hut.circuits.ask("api", False, Signed("bob", "deployed"))
     assert hut.audited() == [
         ("circuit.api", "ann", "closed", "open"),
         ("circuit.api", "bob", "open", "half_open"),
@@ -223,6 +223,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from prometheus_client import CollectorRegistry
+from daemon.audit import Signed
 from daemon.circuits import Circuits
 from daemon.guard.messages import SwitchCircuit
 from daemon.journal import Journal
@@ -233,7 +234,7 @@ config = configured(Path(sys.argv[1]), "api", "search")
 journal = Journal(config.journal.path)
 circuits = Circuits(config, journal, Metrics(CollectorRegistry(), (1,)))
 circuits.start()
-circuits.ask("api", True, "ann", "deploying")
+circuits.ask("api", True, Signed("ann", "deploying"))
 with journal.turn() as turn:
     order = SwitchCircuit("search", True, "the widget broke")
     circuits.switch(turn, order, "guard shield", datetime.now(timezone.utc))

@@ -87,7 +87,7 @@ def test_a_kill_that_an_applications_late_write_undid_is_written_again(shared: S
     assert not shared.application.is_enabled(FLAG)
     assert shared.application.get(FLAG).get_client_data() == {"seen": 1}
     assert shared.phase() is Phase.KILLED_UNVERIFIED
-    assert shared.actions() == ["flip", "flip"]
+    assert shared.actions() == ["trip", "flip", "flip"]
     lost = {"flag": FLAG, "kind": "lost_update"}
     assert shared.metrics.registry.get_sample_value("tripflag_flag_drifts_total", lost) == 1
 
@@ -108,7 +108,7 @@ def test_a_kill_to_be_written_again_is_no_persons_change_while_the_store_refuses
     assert len(pending_flips(shared.journal)) == 1
     shared.engine.poll_flags()
     assert shared.phase() is Phase.KILLED_UNVERIFIED
-    assert shared.actions() == ["flip"]
+    assert shared.actions() == ["trip", "flip"]
 
 
 def test_a_person_who_turns_it_on_again_is_adopted_and_not_fought(shared: Shared) -> None:
@@ -118,7 +118,7 @@ def test_a_person_who_turns_it_on_again_is_adopted_and_not_fought(shared: Shared
     shared.engine.apply_pending()
     assert shared.application.is_enabled(FLAG)
     assert shared.phase() is Phase.HUMAN_ON
-    assert shared.actions() == ["flip", "adopted"]
+    assert shared.actions() == ["trip", "flip", "adopted"]
 
 
 def test_an_applications_own_data_beside_the_gates_is_nobodys_decision(shared: Shared) -> None:
@@ -126,10 +126,10 @@ def test_an_applications_own_data_beside_the_gates_is_nobodys_decision(shared: S
     shared.engine.poll_flags()
     assert shared.actions() == []
     shared.kill()
-    assert shared.actions() == ["flip"]
+    assert shared.actions() == ["trip", "flip"]
     shared.application.set_client_data(FLAG, {"owner": "other team"})
     shared.engine.poll_flags()
-    assert shared.actions() == ["flip"]
+    assert shared.actions() == ["trip", "flip"]
 
 
 def test_an_operators_write_is_not_refused_for_an_applications_own_data(shared: Shared) -> None:
@@ -191,7 +191,7 @@ def test_a_reset_does_not_undo_what_a_person_wrote_since_the_last_poll(desk: Des
     assert desk.gates == NAMED
     assert desk.phase is Phase.HUMAN_ON
     desk.wait().engine.poll_flags()
-    assert [row.action for row in audit(desk.journal)] == ["flip", "adopted"]
+    assert [row.action for row in audit(desk.journal)] == ["flip", "reset", "adopted"]
     assert list(pending_flips(desk.journal)) == []
 
 

@@ -46,13 +46,18 @@ def everything(desk: Desk, *but: Table) -> dict[str, list[Any]]:
 
 
 def test_a_good_drill_writes_its_runs_and_its_report_and_nothing_else(hall: Hall) -> None:
-    before, state = everything(hall.desk, RUNS, DRILLS), hall.desk.saved()
+    # Its row in the audit says who rehearsed, and that alone.
+    apart = (RUNS, DRILLS, AUDIT)
+    before, state = everything(hall.desk, *apart), hall.desk.saved()
 
     told = hall.good()
 
     assert (told.ending, told.good, told.would_kill) == (Ending.WOULD_KILL, True, True)
     assert told.says.startswith(f"would have turned {FLAG} off after ")
-    assert everything(hall.desk, RUNS, DRILLS) == before
+    assert everything(hall.desk, *apart) == before
+    assert [(row["action"], row["subject"]) for row in hall.desk.rows(AUDIT)] == [
+        ("drill", f"guard {GUARD}")
+    ]
     assert hall.desk.saved() == state
     assert hall.desk.engine.state(GUARD) == state
     hall.desk.engine.apply_pending()

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from daemon.explain import Explanation, explain
 from daemon.explain.counting import RUNS_TOLD
-from daemon.explain.model import RunLine
+from daemon.explain.model import CountedRun
 from daemon.explain.nexts import needs
 from daemon.guard import Phase
 from daemon.guard.messages import FlipApplied, TimePassed
@@ -29,7 +29,7 @@ def told(story: Story, *more: Run, **keywords: object) -> Explanation:
     return explain(story.spec, story.state, [*story.runs, *more], story.now, **keywords)  # type: ignore[arg-type]
 
 
-def line_of(story: Story, one: Run) -> RunLine:
+def line_of(story: Story, one: Run) -> CountedRun:
     (line,) = (line for line in told(story, one).runs if line.id == one.id)
     return line
 

@@ -211,4 +211,53 @@ def test_a_pair_of_the_same_probe_does_not_end_the_scheduled_run_under_way(
     assert scheduled.purpose is Purpose.SCHEDULED
     desk.scheduler.ended(scheduled)
     (manual,) = desk.scheduler.run_now("widget")
-    assert desk.runs(1)[0].id == manual
+    with pytest.raises(ProbeBusy):  # asked for, and not come in
+        desk.scheduler.run_now("widget")
+    by_hand = desk.runs(1)[0]
+    assert by_hand.id == manual
+    desk.scheduler.ended(by_hand)
+    (again,) = desk.scheduler.run_now("widget")
+    assert desk.runs(1)[0].id == again
+
+
+def test_a_paused_probe_is_not_run_on_schedule_but_by_hand_and_by_a_guard(desk: Desk) -> None:
+    paused = threading.Event()
+    paused.set()
+    asked: list[str] = []
+
+    def is_paused(probe: str) -> bool:
+        asked.append(probe)
+        return paused.is_set()
+
+    config = desk.configured("widget", "control", interval_s=1)
+    scheduler = Scheduler(config, {"local": desk.pool.pool}, desk.metrics, is_paused)
+    scheduler.start()
+    try:
+        wait_until(lambda: len(asked) >= 2, 20)
+        assert (desk.pool.pool.busy, desk.pool.pool.waiting) == (0, 0)
+        (manual,) = scheduler.run_now("widget")
+        assert desk.runs(1)[0].id == manual
+        scheduler.dispatch(RunProbe("widget", Purpose.CONFIRM))
+        assert desk.runs(1)[0].purpose is Purpose.CONFIRM
+        paused.clear()
+        assert desk.runs(1)[0].purpose is Purpose.SCHEDULED
+    finally:
+        scheduler.stop()
+    # `ended` was never told: no second scheduled run can have begun.
+    assert set(asked) == {"widget"}
+
+
+def test_what_cannot_be_signed_is_not_run_and_leaves_the_probe_free(desk: Desk) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def refuse(runs: tuple[str, ...]) -> None:
+        told.append(runs)
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        desk.scheduler.run_now("widget", refuse)
+    assert (desk.pool.pool.busy, desk.pool.pool.waiting) == (0, 0)
+    (run,) = desk.scheduler.run_now("widget", told.append)
+    assert desk.runs(1)[0].id == run
+    assert told[1] == (run,)
+    assert told[0] != told[1]

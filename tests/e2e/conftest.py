@@ -100,14 +100,14 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 class Process:
-    """A real `tripflag run`, with its log in a file."""
+    """A real `tripflag up`, with its log in a file."""
 
     def __init__(self, world: World, config: Path = DEMO) -> None:
         self.world = world
         self._log = world.folder / f"daemon-{time.monotonic_ns()}.log"
         with self._log.open("wb") as log:
             self.popen = subprocess.Popen(
-                (sys.executable, "-m", "daemon.cli", "run", str(config)),
+                (sys.executable, "-m", "daemon.cli", "up", str(config)),
                 env=world.env,
                 stderr=log,
                 stdout=log,

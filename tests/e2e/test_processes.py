@@ -179,7 +179,7 @@ def test_a_journey_that_raises_is_an_error_and_moves_no_flag(
 
 def refused(world: World, config: Path = DEMO) -> subprocess.CompletedProcess[str]:
     """Run a daemon that must not start."""
-    command = (sys.executable, "-m", "daemon.cli", "run", str(config))
+    command = (sys.executable, "-m", "daemon.cli", "up", str(config))
     return subprocess.run(
         command, env=world.env, capture_output=True, text=True, timeout=60, check=False
     )

@@ -22,6 +22,8 @@ SHARP = st.text(st.sampled_from("\x1b[]0;m\x07\x9b\\ab\n\ud800\u202e"), max_size
         ("two\r\nlines\tand\x00more", "two lines and more"),
         ("half \ud83d of one", "half   of one"),
         ("\u202eturned", "turned"),
+        ("\u061cturned", "turned"),
+        ("ad\u200bmin\ufeff", "ad min"),
         ("  wide  ", "wide"),
         ("Müller's 東京 🙂", "Müller's 東京 🙂"),
     ],

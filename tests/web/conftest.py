@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 
 from config.schema import Config
+from daemon.audit import AuditEntry
 from daemon.engine import Engine
 from daemon.guard.messages import RunProbe
 from daemon.journal import Journal
 from daemon.metrics import Metrics
+from daemon.tables import AUDIT
 from daemon.web import Desk, ProbeBusy, WebServer, create_app, serve
+from daemon.web.desk import SignRuns
 from flags.stores.sql import SqlFlagStore
 from flags.switch import Switch
 from probes.chromium import find
@@ -29,6 +34,7 @@ from probes.model import Artifact, Exposure, Outcome, Purpose, Run
 GUARD = "representative_status"
 FLAG = "representative_status_enabled"
 VIEWER, OPERATOR = "viewer-token-0123456789", "operator-token-0123456789"
+ADMIN = "admin-token-0123456789"
 BOTH = {"viewer": VIEWER, "operator": OPERATOR}
 JSON = {"Content-Type": "application/json"}
 
@@ -88,12 +94,34 @@ class Room:
     alive: bool = True
     busy: set[str] = field(default_factory=set)
     started: int = 0
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
-    def run_now(self, probe: str) -> tuple[str, ...]:
-        if probe in self.busy:
-            raise ProbeBusy(f"{probe} is under way: wait for its run")
-        self.busy.add(probe)
-        return tuple(f"{probe}-{place}" for place in self.config.probes[probe].locations)
+    def run_now(self, probe: str, sign: SignRuns = lambda _runs: None) -> tuple[str, ...]:
+        with self._starting:  # as the scheduler does: who comes second finds it busy
+            if probe in self.busy:
+                raise ProbeBusy(f"{probe} is under way: wait for its run")
+            runs = tuple(f"{probe}-{place}" for place in self.config.probes[probe].locations)
+            sign(runs)
+            self.busy.add(probe)
+        return runs
+
+    def reopen(self) -> None:
+        """Die, and start anew on the same files."""
+        self.journal.close()
+        self.journal = Journal(self.config.journal.path)
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, self.config.metrics.duration_buckets_s)
+        switch = Switch(self.store)
+        self.engine = Engine(self.config, self.journal, switch, metrics, self.ordered.append)
+        self.engine.start()
+        self.engine.poll_flags()
+
+    def audited(self, subject: str = "") -> list[AuditEntry]:
+        """Return the audit's rows, or those of one subject."""
+        with self.journal.reading() as db:
+            rows = db.execute(select(AUDIT).order_by(AUDIT.c.id)).all()
+        entries = [AuditEntry(**row._mapping) for row in rows]
+        return [each for each in entries if subject in ("", each.subject)]
 
     def desk(self) -> Desk:
         return Desk(
@@ -148,6 +176,7 @@ class Room:
 
 
 Build = Callable[..., Room]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -198,17 +227,18 @@ def locked(build: Build) -> Room:
 @pytest.fixture
 def served() -> Iterator[Callable[[Room], WebServer]]:
     """Serve rooms on free ports until the test ends."""
-    running: list[tuple[WebServer, threading.Thread]] = []
+    running: list[tuple[Room, WebServer, threading.Thread]] = []
 
     def start(room: Room) -> WebServer:
         server = serve(room.app(), "127.0.0.1", 0)
         thread = threading.Thread(target=server.run)
         thread.start()
-        running.append((server, thread))
+        running.append((room, server, thread))
         return server
 
     yield start
-    for server, thread in running:
+    for room, server, thread in running:
+        room.engine.news.close()  # as the daemon does: ends the streams of pages
         server.close()
         thread.join(15)
         assert not thread.is_alive()
@@ -245,6 +275,18 @@ def look(browser: Browser) -> Iterator[Look]:
     )
     yield look
     context.close()
+
+
+def race(*acts: Callable[[], T]) -> list[T]:
+    """Let each act begin in a thread of its own at the same moment; return what each returned."""
+    start = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], T]) -> T:
+        start.wait(10)
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return [each.result(60) for each in [threads.submit(run, act) for act in acts]]
 
 
 def ago(seconds: float) -> datetime:

@@ -10,9 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from daemon import history
+from daemon.audit import first_broken
 from flags.model import Gates
 from flags.switch import Switch
-from tests.web.conftest import FLAG, GUARD, Room
+from tests.web.conftest import BOTH, FLAG, GUARD, OPERATOR, Build, Room, bearer
 
 
 def act(client: FlaskClient, verb: str, status: int = 200, **body: Any) -> Any:
@@ -115,3 +116,65 @@ def test_a_flip_that_the_store_does_not_take_is_said_to_be_pending(
         room.engine.apply_pending()
     assert room.flag() == "off"
     assert client.get(f"/api/v1/flags/{FLAG}").json["pending"] is None
+
+
+# --- who acts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "actor"),
+    [
+        ({}, "operator"),
+        ({"by": "operator"}, "operator"),
+        ({"by": "pat"}, "pat (token operator)"),
+    ],
+)
+def test_a_tokens_holder_acts_under_its_name_whatever_the_body_says(
+    build: Build, body: dict[str, str], actor: str
+) -> None:
+    room = build(web={"tokens": BOTH})
+    client = room.app().test_client()
+    for path in (f"guards/{GUARD}/trip", f"flags/{FLAG}/enable"):
+        sent = {"reason": "because", **body}
+        answer = client.post(f"/api/v1/{path}", json=sent, headers=bearer(OPERATOR))
+        assert answer.status_code == 200
+    assert [row.actor for row in room.audited()] == [actor] * 3
+    assert {flip.by for flip in history.flips(room.journal)} == {actor}
+
+
+def test_every_act_on_a_guard_is_signed_with_what_it_changed(room: Room) -> None:
+    client = room.app().test_client()
+    for verb in ("hold", "release", "trip", "reset"):
+        act(client, verb, by="pat")
+    assert [
+        (row.action, row.before, row.after, row.actor, row.reason)
+        for row in room.audited(f"guard {GUARD}")
+    ] == [
+        ("hold", "armed", "held", "pat", "because"),
+        ("release", "held", "armed", "pat", "because"),
+        ("trip", "armed", "killing", "pat", "because"),
+        ("reset", "killed_unverified", "killed_unverified", "pat", "because"),
+    ]
+    assert first_broken(room.audited()) is None
+
+
+def test_an_act_that_is_refused_is_not_signed(room: Room) -> None:
+    client = room.app().test_client()
+    act(client, "release", status=409)
+    act(client, "reset", status=409)
+    act(client, "trip", status=422, by="guard")
+    assert room.audited() == []
+
+
+def test_the_requests_id_is_in_the_audit_and_in_the_answer(room: Room) -> None:
+    client = room.app().test_client()
+    path, body = f"/api/v1/guards/{GUARD}/hold", {"reason": "because"}
+    named = client.post(path, json=body, headers={"X-Request-ID": "req-7"})
+    made = client.post(path, json=body)
+    unusable = client.post(path, json=body, headers={"X-Request-ID": "two words"})
+    refused = client.post(path, json={}, headers={"X-Request-ID": "req-8"})
+    told = [each.headers["X-Request-ID"] for each in (named, made, unusable)]
+    assert [row.request_id for row in room.audited()] == told
+    assert (told[0], refused.headers["X-Request-ID"]) == ("req-7", "req-8")
+    assert len({*told, "two words"}) == 4
+    assert [len(each) for each in told[1:]] == [36, 36]

@@ -187,7 +187,7 @@ def test_the_command_line_tells_refusals_by_their_exit_codes(call: Call) -> None
     conflict = call("close", "assessment_api", "-r", "x")
     assert (conflict.exit_code, conflict.stdout) == (3, "")
     assert conflict.stderr == "assessment_api is closed: there is nothing to let go\n"
-    assert call("get", "gone").exit_code == 1
+    assert call("get", "gone").exit_code == 2
     assert call("open", "assessment_api").exit_code == 2  # no reason
     assert call("list", "--url", "http://127.0.0.1:9").exit_code == 1
 

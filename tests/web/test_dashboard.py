@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: what the person on call sees, and can do."""
+"""The overview in a real browser: what the person on call sees, and can do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from daemon.web import WebServer
 from probes.model import FailedRequest, Outcome, Step
-from tests.web.conftest import FLAG, GUARD, OPERATOR, VIEWER, Look, Room
+from tests.web.conftest import FLAG, GUARD, OPERATOR, VIEWER, Look, Room, ago, bearer
 
 pytestmark = pytest.mark.browser
 
@@ -24,79 +24,101 @@ HOSTILE = (
 
 
 def card(page: Page, name: str = GUARD) -> Locator:
-    return page.get_by_role("article", name=name)
+    return page.get_by_role("article", name=name, exact=True)
 
 
-def give_reason(page: Page, go: str, reason: str = "we look into it", by: str = "pat") -> None:
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Why?").fill(reason)
-    dialog.get_by_label("Who are you?").fill(by)
-    dialog.get_by_role("button", name=go).click()
+def act(where: Locator, label: str) -> Locator:
+    """An act's form and the word that opens it."""
+    return where.locator("details.act", has=where.page.locator(f"summary:text-is('{label}')"))
 
 
-def test_a_hold_with_a_reason_is_seen_as_held_without_a_reload(
-    room: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    page.goto(served(room).url)
-    expect(card(page).locator(".phase")).to_contain_text("ARMED")
-    card(page).get_by_role("button", name="Hold 1 h").click()
-    give_reason(page, "Hold 1 h", "we deploy the widget")
-    expect(card(page).locator(".phase")).to_contain_text("HELD")
-    expect(card(page)).to_contain_text("Held by pat until")
-    expect(card(page)).to_contain_text("we deploy the widget")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.locator("#said")).to_contain_text(f"{GUARD}: HELD")
-    assert page.title().startswith("HELD · ")
+def do(where: Locator, label: str, reason: str = "we look into it", by: str = "pat") -> Locator:
+    form = act(where, label)
+    if form.get_attribute("open") is None:
+        form.locator("summary").click()
+    if form.get_by_label("Who are you?").count():
+        form.get_by_label("Who are you?").fill(by)
+    if form.get_by_label("Why?").count():
+        form.get_by_label("Why?").fill(reason)
+    form.get_by_role("button", name=label).click()
+    return form
+
+
+def test_a_quiet_night_is_said_in_one_sentence(room: Room, served: Serve, look: Look) -> None:
+    look.page.goto(served(room).url)
+    expect(look.page.get_by_role("heading", level=1)).to_have_text("● All is well.")
+    expect(look.page.locator(".headline")).to_contain_text("1 guard armed. 1 guard only observing.")
+    expect(look.page).to_have_title("Overview · Tripflag")
     assert look.complaints == []
 
 
-def test_a_kill_is_seen_from_its_first_failed_run_to_its_reset(
+def test_what_is_killed_comes_first_and_why_and_that_it_is_gone(
+    room: Room, served: Serve, look: Look
+) -> None:
+    room.break_widget("the mount node shows an error alert")
+    room.prove()
+    page = look.page
+    page.goto(served(room).url)
+    expect(page.locator(".headline")).to_contain_text(f"{GUARD} is KILLED.")
+    expect(page.locator(".headline")).to_contain_text("a fresh browser no longer meets the fault")
+    expect(page).to_have_title("KILLED · Overview · Tripflag")
+    first = page.get_by_role("article").first
+    expect(first).to_contain_text("the mount node shows an error alert")
+    expect(first.locator(".rail li")).to_have_count(4)
+    expect(first.locator(".rail li").last).to_contain_text(re.compile(r"Proven gone\s*\d"))
+    expect(first.locator(".flag")).to_contain_text(re.compile(rf"{FLAG} off\s+by guard, \d+ s ago"))
+    expect(first).to_contain_text("Yours to do: Mend the widget, then reset the guard")
+    expect(page.locator("#incidents")).to_contain_text("nobody looks into it yet")
+    expect(page.locator("#flips")).to_contain_text("on → off")
+    assert look.complaints == []
+
+
+def test_a_kill_by_hand_its_proof_and_the_reset_are_done_on_one_page(
     room: Room, served: Serve, look: Look
 ) -> None:
     page = look.page
     page.goto(served(room).url)
-    expect(card(page).locator(".phase")).to_contain_text("ARMED")
-
-    room.break_widget("the mount node shows an error alert")
+    do(card(page), "Kill", "users call about it")
+    expect(page.get_by_role("status")).to_have_text("Killed. It is in the audit.")
+    room.engine.apply_pending()
+    assert room.flag() == "off"
     expect(card(page).locator(".phase")).to_contain_text("KILLED, UNVERIFIED")
-    expect(card(page).locator(".rail li")).to_have_count(4)
     expect(card(page).locator(".rail li").last).to_contain_text("waiting…")
-
     room.prove()
-    expect(card(page).locator(".phase")).to_have_text("■KILLED")
-    expect(card(page)).to_contain_text(re.compile(r"From the first failed run to proof: \d"))
-    expect(card(page).locator(".facts")).to_contain_text(f"{FLAG} off")
-    expect(page.locator("#incidents")).to_contain_text("KILLED: a fresh browser no longer meets")
-    expect(page.locator("#flips")).to_contain_text("on → off")
-    trip = card(page).get_by_role("button", name="Trip")
-    expect(trip).to_have_attribute("aria-disabled", "true")
+    expect(card(page).locator(".phase")).to_have_text("■ KILLED")
 
-    card(page).get_by_role("button", name="Reset").click()
-    give_reason(page, "Reset", "the API is mended")
+    do(card(page), "Reset", "the API is mended")
+    room.engine.apply_pending()
     expect(card(page).locator(".phase")).to_contain_text("ARMED")
     assert room.flag() == "on"
     assert look.complaints == []
 
 
-def test_what_the_daemon_refuses_is_said_in_the_dialog(
-    room: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    page.goto(served(room).url)
-    card(page).get_by_role("button", name="Trip").click()
-    give_reason(page, "Trip", by="guard")
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text(
-        "Not done: by: `guard` is not a person: say who asks"
-    )
-    give_reason(page, "Trip", by="pat")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    assert room.flag() == "off"
+def test_an_act_that_makes_no_sense_now_says_why(room: Room, served: Serve, look: Look) -> None:
+    look.page.goto(served(room).url)
+    for label, why in (
+        ("Reset", "not tripped (armed): there is nothing to reset"),
+        ("Release", "not held: there is nothing to release"),
+    ):
+        form = card(look.page).locator("details.act", has_text=f"{label} (not now)")
+        form.locator("summary").click()
+        expect(form).to_contain_text(f"Not now: {why}")
+        expect(form.locator("form")).to_have_count(0)
+
+
+def test_a_viewer_sees_everything_and_no_act(locked: Room) -> None:
+    client = locked.app().test_client()
+    seen = client.get("/", headers=bearer(VIEWER)).text
+    assert f'data-guard="{GUARD}"' in seen
+    assert "/acts/" not in seen
+    acting = client.get("/", headers=bearer(OPERATOR)).text
+    assert f'action="/acts/guards/{GUARD}/trip"' in acting
+    assert "Who are you?" not in acting  # the token has a name
 
 
 def test_text_from_a_target_stays_text(room: Room, served: Serve, look: Look) -> None:
     page = look.page
-    run = room.run(
+    room.run(
         outcome="failed",
         reason=HOSTILE + "y" * 1_000_000,
         steps=(Step(HOSTILE, Outcome.FAILED, 1.0, HOSTILE),),
@@ -104,166 +126,78 @@ def test_text_from_a_target_stays_text(room: Room, served: Serve, look: Look) ->
         console_errors=(HOSTILE,),
         browser=HOSTILE,
     )
-    page.goto(served(room).url)
-    row = page.get_by_role("row", name="widget_signed_out")
-    expect(row).to_contain_text("<script>window.pwned = 1</script>")
-    expect(card(page)).to_contain_text("<img src=x onerror")
-    expect(card(page)).not_to_contain_text("\u202e")
-    page.get_by_role("button", name="Last failure of widget_signed_out").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(run.id)
-    expect(dialog).to_contain_text(f"GET javascript:{HOSTILE[:40]}")
-    assert page.evaluate("window.pwned") is None
-    assert page.locator("#run img, main img, main script, body style, #run a").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+    for path in ("/", f"/guards/{GUARD}"):
+        page.goto(served(room).url.rstrip("/") + path)
+        expect(page.locator("main")).to_contain_text("<script>window.pwned = 1</script>")
+        expect(page.locator("main")).not_to_contain_text("\u202e")
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("main script, main style, main img[src=x]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+        assert len(page.content()) < 300_000
     assert look.complaints == []
 
 
-def test_no_script_of_ours_or_a_targets_could_make_markup_of_text(
+def test_markup_can_be_made_of_text_through_the_one_policy_only(
     room: Room, served: Serve, look: Look
 ) -> None:
-    page = look.page
-    page.goto(served(room).url)
-    said = page.evaluate(
+    look.page.goto(served(room).url)
+    said = look.page.evaluate(
         "() => { try { document.body.innerHTML = '<b>x</b>'; return 'parsed'; }"
         " catch (error) { return error.name; } }"
     )
     assert said == "TypeError"
 
 
-def test_answers_change_the_page_without_touching_what_is_in_use(
+def test_what_keeps_the_daemon_from_being_ready_is_at_the_top(
     room: Room, served: Serve, look: Look
 ) -> None:
-    page = look.page
-    page.goto(served(room).url)
-    button = card(page).get_by_role("button", name="Hold 1 h")
-    button.focus()
-    button.evaluate("node => { window.mine = node; }")
-    summary = page.locator("#probes tr").first
-    summary.evaluate("node => { window.row = node; }")
-    room.run(outcome="failed", reason="an error alert")
-    expect(card(page).locator(".phase")).to_contain_text("SUSPECT")
-    expect(card(page)).to_contain_text("the control has not been measured yet")
-    assert button.evaluate("node => node === window.mine && node === document.activeElement")
-    assert summary.evaluate("node => node === window.row")
-
-
-def test_a_dialog_is_opened_answered_and_left_with_the_keyboard_alone(
-    room: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    page.goto(served(room).url)
-    button = card(page).get_by_role("button", name="Hold 1 h")
-    button.focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Why?")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(button).to_be_focused()
-    page.keyboard.press("Enter")
-    page.keyboard.type("deploy")
-    page.keyboard.press("Tab")
-    page.keyboard.type("pat")
-    page.keyboard.press("Enter")
-    expect(card(page).locator(".phase")).to_contain_text("HELD")
-
-
-def test_with_tokens_the_page_holds_nothing_until_one_is_entered(
-    locked: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    url = served(locked).url
-    page.goto(url)
-    expect(page.get_by_label("Token")).to_be_focused()
-    assert GUARD not in page.content()
-
-    page.get_by_label("Token").fill("wrong")
-    page.get_by_role("button", name="Open").click()
-    expect(page.locator("#token-says")).to_contain_text("the token is not known here")
-
-    page.get_by_label("Token").fill(VIEWER)
-    page.get_by_role("button", name="Open").click()
-    expect(card(page).locator(".phase")).to_contain_text("ARMED")
-    expect(card(page).get_by_role("button")).to_have_count(0)
-    expect(page.locator("#notices")).to_contain_text("viewer token")
-
-    page.get_by_role("button", name="Forget token").click()
-    expect(page.get_by_label("Token")).to_be_visible()
-    page.get_by_label("Token").fill(OPERATOR)
-    page.get_by_role("button", name="Open").click()
-    card(page).get_by_role("button", name="Trip").click()
-    give_reason(page, "Trip")
-    expect(card(page).locator(".phase")).to_contain_text("KILLED")
-    assert page.evaluate("Object.values(localStorage)") == ["pat"]
-    assert page.evaluate("document.cookie") == ""
-
-
-def test_a_screenshot_is_seen_although_an_image_cannot_carry_a_token(
-    locked: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    png = page.screenshot(clip={"x": 0, "y": 0, "width": 20, "height": 10})
-    shot = locked.keep("run-0001", "screenshot", "screenshot.png", png)
-    trace = locked.keep("run-0001", "trace", "trace.zip", b"PK evidence")
-    locked.run(outcome="failed", reason="an error alert", artifacts=(shot, trace))
-    page.goto(served(locked).url)
-    page.get_by_label("Token").fill(VIEWER)
-    page.get_by_role("button", name="Open").click()
-    page.get_by_role("button", name="Last failure of widget_signed_out").click()
-    image = page.get_by_role("dialog").get_by_role("img")
-    expect(image).to_have_js_property("naturalWidth", 20)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download trace").click()
-    assert download.value.path().read_bytes() == b"PK evidence"
-
-
-def test_a_daemon_that_stops_answering_is_said_to_be_gone(
-    room: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    server = served(room)
-    page.goto(server.url)
-    expect(page.locator("#link")).to_have_text("live")
-    server.close()
-    expect(page.get_by_role("alert")).to_contain_text("The daemon has stopped answering")
-    expect(page.locator("#link")).to_have_text("not live")
-    expect(card(page).locator(".phase")).to_contain_text("ARMED")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_phase_fits_a_narrow_screen(
-    room: Room, served: Serve, look: Look, scheme: str
-) -> None:
-    page = look.page
-    page.set_viewport_size({"width": 400, "height": 800})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    room.break_widget("y" * 300)
-    page.goto(served(room).url)
-    expect(card(page).locator(".phase")).to_contain_text("KILLED, UNVERIFIED")
-    assert page.evaluate("document.documentElement.scrollWidth") == 400
-
-
-def test_run_now_starts_the_probe_and_says_when_it_is_busy(
-    room: Room, served: Serve, look: Look
-) -> None:
-    page = look.page
-    room.busy.add("assessment")
-    page.goto(served(room).url)
-    page.get_by_role("button", name="Run page now").click()
-    expect(page.locator("#said")).to_have_text("page is running")
-    assert "page" in room.busy
-    page.get_by_role("button", name="Run assessment now").click()
-    expect(page.locator("#said")).to_have_text("assessment is under way: wait for its run")
-
-
-def test_what_must_be_known_first_is_at_the_top(room: Room, served: Serve, look: Look) -> None:
-    page = look.page
-    for _ in range(5):
-        room.run(outcome="error", reason="no browser")
     room.problems["store"] = "cannot read '*'"
-    page.goto(served(room).url)
-    notices = page.locator("#notices")
-    expect(notices).to_contain_text("Not ready: store: cannot read '*'")
-    expect(notices).to_contain_text(f"Blind: {GUARD}.")
-    expect(notices).to_contain_text("Observe mode: assessment.")
+    look.page.goto(served(room).url)
+    expect(look.page.locator(".headline")).to_contain_text("Not all is well: store.")
+    notices = look.page.get_by_role("list", name="Notices")
+    expect(notices).to_contain_text("Not ready: store. cannot read '*'")
     expect(notices).to_contain_text("No token is configured")
+    room.alive = False
+    look.page.reload()
+    expect(look.page.locator(".headline")).to_contain_text("The daemon is stuck")
+
+
+def test_a_mark_of_the_strip_leads_to_its_run(room: Room, served: Serve, look: Look) -> None:
+    for second in range(30, 0, -1):
+        room.run(started_at=ago(second))
+    failed = room.run(outcome="failed", reason="an error alert")
+    look.page.goto(served(room).url)
+    marks = card(look.page).get_by_role("list", name=f"Last runs of {GUARD}").get_by_role("link")
+    expect(marks).to_have_count(20)
+    expect(marks.last).to_have_attribute("href", f"/runs/{failed.id}")
+
+
+def test_a_page_costs_the_same_whatever_is_stored(room: Room) -> None:
+    client = room.app().test_client()
+    for second in range(25, 0, -1):
+        room.run(started_at=ago(second))
+    small = len(client.get("/").data)
+    for second in range(225, 25, -1):
+        room.run(started_at=ago(second))
+    assert len(client.get("/").data) == pytest.approx(small, rel=0.02)
+
+
+def test_without_a_script_a_hold_goes_through_a_page_and_back(
+    room: Room, served: Serve, browser: Browser
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served(room).url)
+    form = act(card(page), "Hold")
+    form.locator("summary").click()
+    form.get_by_label("For how long?").select_option("15 minutes")
+    form.get_by_label("Who are you?").fill("guard")
+    form.get_by_label("Why?").fill("a deployment of ours")
+    form.get_by_role("button", name="Hold").click()
+    expect(page.get_by_role("alert")).to_contain_text("`guard` is not a person: say who asks")
+    expect(page.locator("main")).to_contain_text("a deployment of ours")
+    page.get_by_role("link", name="Go back").click()
+    do(card(page), "Hold", "a deployment of ours")
+    expect(page.get_by_role("status")).to_have_text("Held. It is in the audit.")
+    expect(card(page).locator(".phase")).to_contain_text("HELD")
+    context.close()

@@ -85,9 +85,9 @@ def test_history_tells_ours_and_what_was_written_past_us(room: Room, call: Call)
     room.store.replace_gates(FLAG, TENTH)
     room.engine.poll_flags()
     rows = json.loads(call("flags", "history", FLAG, "--json").stdout)
-    assert [(row["action"], row["reason"]) for row in rows] == [
-        ("flip", "wrong names"),
-        ("adopted", "written past Tripflag, found by a poll"),
+    assert [(row["adopted"], row["reason"]) for row in rows] == [
+        (True, "written past Tripflag, found by a poll"),
+        (False, "wrong names"),
     ]
     assert "wrong names" in call("flags", "history", FLAG).stdout
 
@@ -111,7 +111,7 @@ def test_an_export_verifies_and_a_touched_one_names_the_row(
 
 def test_an_unknown_flag_and_an_absent_daemon_are_told_in_one_line(call: Call) -> None:
     unknown = call("flags", "off", "no_such_flag", "-r", "x")
-    assert unknown.exit_code == 1
+    assert unknown.exit_code == 2
     assert "no flag is named 'no_such_flag'" in unknown.stderr
     absent = call("flags", "list", "--url", "http://127.0.0.1:9")
     assert absent.exit_code == 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from daemon.web.kinds import KINDS
 from tests.web.conftest import FLAG, GUARD, JSON, Build, Room
 
 TRIP = f"/api/v1/guards/{GUARD}/trip"
@@ -17,14 +20,19 @@ TRIP = f"/api/v1/guards/{GUARD}/trip"
 def problem(answer: Any) -> dict[str, Any]:
     assert answer.mimetype == "application/problem+json"
     body: dict[str, Any] = answer.json
-    assert body["status"] == answer.status_code
+    kind = KINDS[body["type"].removeprefix("/problems/")]
+    assert (body["status"], body["title"]) == (answer.status_code, kind.title)
+    assert body["status"] == kind.status
+    assert body["instance"] == answer.headers["X-Request-ID"]
     return body
 
 
 def test_an_unknown_guard_is_answered_with_the_known_ones(client: FlaskClient) -> None:
-    assert problem(client.get("/api/v1/guards/representative")) == {
-        "type": "about:blank",
-        "title": "Not Found",
+    sent = client.get("/api/v1/guards/representative", headers={"X-Request-ID": "mine-1"})
+    assert problem(sent) == {
+        "type": "/problems/not-found",
+        "title": "Nothing is here",
+        "instance": "mine-1",
         "status": 404,
         "detail": "no guard is named 'representative': name one of: assessment, "
         "representative_status",
@@ -107,13 +115,13 @@ def test_a_body_that_is_too_long_is_refused(client: FlaskClient) -> None:
         ("limit=0", "limit: input should be greater than or equal to 1"),
         ("limit=501", "limit: input should be less than or equal to 500"),
         ("outcom=failed", "outcom: not known here: remove it, or check its spelling"),
+        ("cursor=yesterday", "cursor: must be `next` of the page before, as it was sent"),
+        ("cursor=", "cursor: must be `next` of the page before, as it was sent"),
+        ("cursor=" + "9" * 17 + "~a", "cursor: must be `next` of the page before, as it was sent"),
+        ("since=yesterday", "since: is no time: give one such as 2026-01-31T12:00:00Z"),
         (
-            "before=yesterday",
-            "before: must be `next` of an earlier page, or a time such as 2026-01-31T12:00:00Z",
-        ),
-        (
-            "before=2026-01-31T12:00:00",
-            "before: must be `next` of an earlier page, or a time such as 2026-01-31T12:00:00Z",
+            "until=2026-01-31T12:00:00",
+            "until: has no zone: add Z for UTC, or an offset such as %2B01:00",
         ),
     ],
 )
@@ -182,3 +190,25 @@ def test_a_defect_of_ours_shows_nothing_of_our_insides(
     assert told["status"] == 500
     assert "NoneType" not in str(told)
     assert "NoneType" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_problem_has_a_page_that_needs_no_token(locked: Room, name: str) -> None:
+    page = locked.app().test_client().get(f"/problems/{name}")
+    assert page.status_code == 200
+    assert page.mimetype == "text/html"
+    told = html.unescape(page.text)
+    assert KINDS[name].title in told
+    assert KINDS[name].remedy in told
+
+
+def test_a_kind_that_there_is_not_is_answered_with_those_that_there_are(
+    client: FlaskClient,
+) -> None:
+    answer = client.get("/problems/bad-luck", headers={"Accept": "application/problem+json"})
+    assert problem(answer)["known"] == list(KINDS)
+
+
+def test_a_request_id_that_could_be_more_than_an_id_is_not_repeated(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/guards/x", headers={"X-Request-ID": "a b<script>" * 20})
+    assert problem(answer)["instance"] == str(uuid.UUID(answer.headers["X-Request-ID"]))

@@ -10,6 +10,9 @@ import pytest
 import requests
 
 from daemon.web import WebError, WebServer, serve
+from daemon.web.api import events
+from daemon.web.server import THREADS
+from flags import ofrep
 from tests.web.conftest import GUARD, Room
 
 
@@ -111,3 +114,22 @@ def test_closing_a_server_whose_loop_ends_by_itself_meanwhile_is_no_error(
     server.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_streams_never_take_more_than_half_of_the_threads() -> None:
+    assert ofrep.STREAMS + events.STREAMS <= THREADS // 2
+
+
+def test_while_every_stream_is_taken_the_others_are_answered(
+    room: Room, served: Callable[[Room], WebServer]
+) -> None:
+    server = served(room)
+    path = f"{server.url}/api/v1/events"
+    streams = [requests.get(path, stream=True, timeout=20) for _ in range(events.STREAMS)]
+    assert [each.status_code for each in streams] == [200] * events.STREAMS
+    assert requests.get(path, timeout=10).status_code == 503
+    answers = [requests.get(f"{server.url}/api/v1/overview", timeout=20) for _ in range(3)]
+    assert [each.status_code for each in answers] == [200] * 3
+    room.engine.news.close()
+    for each in streams:
+        assert each.content.startswith(b"retry: ")

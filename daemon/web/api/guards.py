@@ -1,4 +1,4 @@
-"""/api/v1/guards: what each guard thinks, and the operator's four commands."""
+"""/api/v1/guards: what each guard thinks, and what operators may do about it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,21 @@ from flask_openapi3.models.tag import Tag
 from daemon import history
 from daemon.engine import utc_now
 from daemon.guard.messages import OperatorAsked
+from daemon.modes import ModeRefused
+from daemon.web.acting import expect, signed, tagged
 from daemon.web.answer import answer
-from daemon.web.asks import ByName, Held, Reasoned
-from daemon.web.desk import current_desk
-from daemon.web.views.guard import GuardDetail, Guards, GuardView, guard_view, spec_of
+from daemon.web.asks import ByName, Held, ModeAct, Reasoned
+from daemon.web.desk import Desk, current_desk
+from daemon.web.problem import Refused
+from daemon.web.views.guard import (
+    GuardDetail,
+    Guards,
+    GuardView,
+    etag_of_guard,
+    guard_etag,
+    guard_view,
+    spec_of,
+)
 
 GUARDS = APIBlueprint(
     "guards", __name__, url_prefix="/api/v1/guards", abp_tags=[Tag(name="guards")]
@@ -33,9 +44,9 @@ def list_guards() -> Response:
 def get_guard(path: ByName) -> Response:
     """Show one guard, with its newest lines."""
     desk = current_desk()
-    view = guard_view(desk, path.name)
+    view, etag = guard_view(desk, path.name), guard_etag(desk, path.name)
     lines = history.timeline(desk.journal, path.name)
-    return answer(GuardDetail(**dict(view), timeline=lines), longest=None)
+    return tagged(answer(GuardDetail(**dict(view), timeline=lines), longest=None), etag)
 
 
 @GUARDS.post("/<name>/trip", responses={200: GuardView})
@@ -62,11 +73,31 @@ def release(path: ByName, body: Reasoned) -> Response:
     return _ask(path.name, "release", body)
 
 
+@GUARDS.post("/<name>/mode", responses={200: GuardView})
+def set_mode(path: ByName, body: ModeAct) -> Response:
+    """Let a guard only observe, or act, over what the configuration says; kept over restarts."""
+    desk = current_desk()
+    spec_of(desk, path.name)
+    check = expect(f"guard {path.name}", etag_of_guard)
+    try:
+        desk.engine.set_mode(path.name, body.mode, signed(body), check)
+    except ModeRefused as cause:
+        raise Refused(409, str(cause)) from cause
+    return _shown(desk, path.name)
+
+
 def _ask(name: str, verb: Literal["trip", "reset", "hold", "release"], body: Reasoned) -> Response:
     desk = current_desk()
     spec_of(desk, name)
     until = None
     if isinstance(body, Held) and body.for_s is not None:
         until = utc_now() + timedelta(seconds=body.for_s)
-    desk.engine.ask(name, OperatorAsked(verb, body.by, body.reason, until))
-    return answer(guard_view(desk, name))
+    sign = signed(body)
+    asked = OperatorAsked(verb, sign.by, sign.reason, until)
+    desk.engine.ask(name, asked, sign.request_id, expect(f"guard {name}", etag_of_guard))
+    return _shown(desk, name)
+
+
+def _shown(desk: Desk, name: str) -> Response:
+    etag = guard_etag(desk, name)
+    return tagged(answer(guard_view(desk, name)), etag)

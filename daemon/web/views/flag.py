@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from threading import Lock
-from typing import Literal
+from typing import Annotated, Literal
 
-from daemon.history import PendingFlip
+from pydantic import WithJsonSchema
+
+from daemon.audit import AuditEntry
+from daemon.history import KeptSnapshot, PendingFlip
 from daemon.web.answer import View
 from daemon.web.desk import Desk
-from flags.model import Flag, FlagError, FlagState
+from daemon.web.etag import etag_of
+from daemon.web.paging import NEXT
+from flags.model import Flag, FlagError, FlagState, Gates
 from flags.switch import Switch
 
 
@@ -32,12 +38,83 @@ class Flags(View):
     flags: tuple[FlagView, ...]
 
 
+#: A gate's key and one of its values.
+GateRow = Annotated[
+    tuple[str, str],
+    WithJsonSchema(
+        {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
+        mode="serialization",
+    ),
+]
+
+
 class SnapshotView(View):
     """A flag's exact gates at one time."""
 
     flag: str
-    gates: tuple[tuple[str, str], ...]
+    gates: tuple[GateRow, ...]
     taken_at: datetime
+
+
+class FlagWrite(View):
+    """`id`: of its row in the audit. `adopted`: written past us, and found by a poll; `at` is then
+    when it was found. `before` and `after`: the gates in words.
+    """
+
+    id: int
+    at: datetime
+    by: str
+    adopted: bool
+    before: str
+    after: str
+    reason: str
+    request_id: str
+
+
+class FlagHistory(View):
+    """Newest first."""
+
+    writes: tuple[FlagWrite, ...]
+    next: str | None = NEXT
+
+
+class KeptView(SnapshotView):
+    """Gates before one of our writes; `id` is that of the flip which replaced them."""
+
+    id: int
+    by: str
+    reason: str
+
+
+class Snapshots(View):
+    """Newest first."""
+
+    snapshots: tuple[KeptView, ...]
+    next: str | None = NEXT
+
+
+def flag_etag(flag: Flag) -> str:
+    """Return the ETag of a flag: of its exact gates."""
+    return etag_of("flag", flag.name, flag.gates.rows)
+
+
+def kept_view(kept: KeptSnapshot) -> KeptView:
+    """Show gates that `restore` takes back."""
+    return KeptView(**asdict(kept))
+
+
+def flag_write(entry: AuditEntry) -> FlagWrite:
+    """Show a row of the audit that is a write to a flag."""
+    return FlagWrite(
+        id=entry.id,
+        at=entry.at,
+        by=entry.actor,
+        adopted=entry.action == "adopted",
+        before=str(Gates.from_json(entry.before)),
+        after=str(Gates.from_json(entry.after)),
+        reason=entry.reason,
+        request_id=entry.request_id,
+    )
 
 
 def flag_view(desk: Desk, flag: Flag, pending: tuple[PendingFlip, ...]) -> FlagView:

@@ -13,8 +13,10 @@ from daemon.guard.state import Hold, Human, Incident, Kill, Suspicion
 from daemon.guard.words import meaning
 from daemon.history import TimelineLine
 from daemon.journal import Journal
+from daemon.modes import Mode
 from daemon.web.answer import View
 from daemon.web.desk import Desk
+from daemon.web.etag import etag_of
 from daemon.web.problem import Refused, unknown
 from daemon.web.views.drill import DrillLine, drill_line
 
@@ -40,14 +42,20 @@ class KillView(View):
 
 class GuardView(View):
     """`since`: when the phase began, None where nothing on record says. `hold` and `human` are
-    those in force. `blockers`: what stands between the guard and its act; empty: it acts. `drill`:
-    the newest one; `unproven`: no good one is young enough, of a guard that should have them.
+    those in force. `mode_configured`: what the configuration says; `mode_set_by`, `mode_set_at` and
+    `mode_reason`: of the operator who set the mode in force, None where nobody did. `blockers`:
+    what stands between the guard and its act; empty: it acts. `drill`: the newest one; `unproven`:
+    no good one is young enough, of a guard that should have them.
     """
 
     name: str
     flag: str
     act: Literal["disable_flag", "fallback"]
-    mode: Literal["observe", "enforce"]
+    mode: Mode
+    mode_configured: Mode
+    mode_set_by: str | None
+    mode_set_at: datetime | None
+    mode_reason: str | None
     phase: Phase
     since: datetime | None
     says: str
@@ -94,15 +102,50 @@ def guard_view(desk: Desk, name: str) -> GuardView:
         Refused: 404 for an unknown name; 503 while a reload is bringing the guard in.
     """
     spec = spec_of(desk, name)
+    return _view(desk, spec, _state(desk, name), utc_now())
+
+
+def guard_etag(desk: Desk, name: str) -> str:
+    """Return the ETag of a guard as last committed.
+
+    Raises:
+        Refused: as `guard_view` does.
+    """
+    return etag_of_guard(spec_of(desk, name), _state(desk, name))
+
+
+def etag_of_guard(spec: GuardSpec, state: GuardState) -> str:
+    """Return the ETag of what an operator decides upon: the facts behind the phase, not each run.
+
+    A suspicion counts as being there or not: its failures grow with each run.
+    """
+    kill, incident = state.kill, state.incident
+    rungs = ("decided_at", "written_at", "verified_at", "failed_at", "resetting")
+    return etag_of(
+        "guard",
+        spec.name,
+        spec.mode,
+        state.flag_value,
+        None if kill is None else [getattr(kill, each) for each in rungs],
+        None if state.probation is None else [state.probation.step, state.probation.restoring],
+        None if state.fallback is None else state.fallback.since,
+        state.hold,
+        state.human,
+        state.latched,
+        None if incident is None else incident.id,
+        state.suspicion is None,
+    )
+
+
+def _state(desk: Desk, name: str) -> GuardState:
     try:
-        state = desk.engine.state(name)
+        return desk.engine.state(name)
     except KeyError:
         raise Refused(503, f"guard {name!r} is being loaded: ask again in a second") from None
-    return _view(desk, spec, state, utc_now())
 
 
 def _view(desk: Desk, spec: GuardSpec, state: GuardState, now: datetime) -> GuardView:
-    drills = desk.drills
+    drills, set_so = desk.drills, desk.engine.modes.of(spec.name)
     told = None if drills is None else drills.latest(spec.name)
     label = phase(spec, state, now)
     return GuardView(
@@ -110,6 +153,10 @@ def _view(desk: Desk, spec: GuardSpec, state: GuardState, now: datetime) -> Guar
         flag=spec.flag,
         act=spec.act,
         mode=spec.mode,
+        mode_configured=desk.engine.modes.configured(spec.name),
+        mode_set_by=None if set_so is None else set_so.by,
+        mode_set_at=None if set_so is None else set_so.at,
+        mode_reason=None if set_so is None else set_so.reason,
         phase=label,
         since=_since(desk.journal, spec, state, label, now),
         says=meaning(spec, label),

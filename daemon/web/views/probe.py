@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
+
+from sqlalchemy import Connection, select
 
 from config.schema import JourneyProbe, ProbeSpec, PromqlProbe
 from daemon import history
+from daemon.engine import utc_now
+from daemon.pauses import pause_in
+from daemon.tables import BASELINES
 from daemon.web.answer import View
 from daemon.web.desk import Desk
+from daemon.web.etag import etag_of
 from daemon.web.views.run import RecentRuns, run_line
 
 RECENT = 20
@@ -20,14 +27,26 @@ class Use(View):
     role: Literal["probe", "control", "proof"]
 
 
+class PauseView(View):
+    """Who paused it, why, when, and when that ends by itself; `until` None: it must be resumed."""
+
+    by: str
+    reason: str
+    at: datetime
+    until: datetime | None
+
+
 class ProbeView(View):
     """`what`: the journey's name, method and path, or the query. `pace`: the interval in force.
+
+    `paused`: it is not scheduled, but can be run; None: it is.
 
     Never its cookies, headers or parameters: they may be secret.
     """
 
     name: str
     kind: Literal["journey", "request", "promql"]
+    paused: PauseView | None
     what: str
     target: str
     interval_s: float | None
@@ -60,11 +79,26 @@ def probe_views(desk: Desk, names: tuple[str, ...]) -> tuple[ProbeView, ...]:
     return tuple(_view(desk, spec, spec.name in fast, tuple(lately[spec.name])) for spec in specs)
 
 
+def probe_etag(desk: Desk, name: str) -> str:
+    """Return the ETag of a probe: its pause in force, and its accepted violations."""
+    now = utc_now()
+    with desk.journal.reading() as db:
+        return etag_of_probe(db, name, now)
+
+
+def etag_of_probe(db: Connection, name: str, now: datetime) -> str:
+    """Return the ETag of a probe as a transaction sees it."""
+    accepted_at = db.scalar(select(BASELINES.c.at).where(BASELINES.c.probe == name))
+    return etag_of("probe", name, pause_in(db, name, now), accepted_at)
+
+
 def _view(desk: Desk, spec: ProbeSpec, fast: bool, lately: tuple[RecentRuns, ...]) -> ProbeView:
     pace: Literal["normal", "fast", "on_demand"] = "fast" if fast else "normal"
+    pause = desk.engine.pauses.of(spec.name)
     return ProbeView(
         name=spec.name,
         kind=spec.kind,
+        paused=None if pause is None else PauseView.model_validate(pause, from_attributes=True),
         what=_what(spec),
         target=spec.target,
         interval_s=spec.interval_s,

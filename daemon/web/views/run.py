@@ -6,6 +6,7 @@ from datetime import datetime
 
 from daemon.history import RunMark
 from daemon.web.answer import View
+from daemon.web.paging import NEXT
 from probes.model import Exposure, Outcome, Purpose, Run
 
 
@@ -26,10 +27,10 @@ class RunLine(View):
 
 
 class Runs(View):
-    """Newest first; `next` goes into `before` for the page after, None: this is the last."""
+    """Newest first. A page of what is rare may be short, or empty, though there is a `next` one."""
 
     runs: tuple[RunLine, ...]
-    next: str | None
+    next: str | None = NEXT
 
 
 class RunDetail(View):

@@ -17,8 +17,10 @@ async function plant() {
     () => { setTimeout(() => { throw new Error(text); }); },
     () => { Promise.reject(new Error(text)); },
     () => { alert(line); },
+    // Before the address changes: Chromium loads nothing relative to one with a line break and a tag.
+    () => fetch(`/v0/feature_toggles?hostile=1&cookie_id=${encodeURIComponent(line.toWellFormed())}`)
+      .then((answer) => answer.json()),
     () => { history.replaceState(null, "", `?${line}`); },
-    () => fetch(`/v0/feature_toggles?hostile=1&cookie_id=${encodeURIComponent(line)}`).then((answer) => answer.json()),
     () => fetch(`/stage/hostile/answer/${line}`).then(say),
     () => fetch(`/stage/hostile/answer/?${line}`).then(say),
     () => fetch(`/stage/hostile/nowhere/${encodeURIComponent(line)}#${line}`),

@@ -1,0 +1,93 @@
+"""`Idempotency-Key`: a client that lost an answer asks again, and the act is done once.
+
+As the IETF's draft "The Idempotency-Key HTTP Header Field" has it, for every POST and DELETE of
+the API that sends one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from typing import cast
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+
+from daemon.answers import Answers, Given, KeyRefused, KeyReused
+from daemon.engine import utc_now
+from daemon.journal import JournalError
+from daemon.web.auth import current_caller
+from daemon.web.desk import current_desk
+from daemon.web.problem import Refused
+
+log = structlog.get_logger(__name__)
+
+HEADER = "Idempotency-Key"
+_ANSWERS = "tripflag_answers"
+_KEY = re.compile(r"[!-~]{1,255}")
+_KEPT = ("Content-Type", "ETag", "Location")
+
+
+def register(app: Flask) -> None:
+    """Answer a repeated act with what the first was answered; after the checks of who may."""
+    app.before_request(_replay)
+    app.after_request(_keep)
+
+
+def _replay() -> Response | None:
+    if request.method not in ("POST", "DELETE") or not request.path.startswith("/api/"):
+        return None
+    if request.url_rule is None:  # nothing is served there, so nothing is to be repeated
+        return None
+    if (key := request.headers.get(HEADER)) is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise Refused(400, f"{HEADER} must be 1 to 255 visible ASCII characters, such as a UUID")
+    caller = current_caller()
+    owner = "" if caller is None else caller.id
+    try:
+        given = _answers().claim(owner, key, _fingerprint(), utc_now())
+    except KeyReused as cause:
+        raise Refused(422, str(cause)) from None
+    except KeyRefused as cause:
+        raise Refused(409, str(cause)) from None
+    if given is None:
+        g.idempotency = (owner, key)
+        return None
+    sent = Response(given.body, given.status, json.loads(given.headers))
+    sent.headers["Idempotency-Replayed"] = "true"
+    return sent
+
+
+def _keep(sent: Response) -> Response:
+    claimed: tuple[str, str] | None = g.pop("idempotency", None)
+    if claimed is None:
+        return sent
+    try:
+        # A fault of ours may be gone the next time: that answer must not be repeated for a day.
+        if sent.status_code >= 500:
+            _answers().drop(*claimed)
+        else:
+            headers = {name: sent.headers[name] for name in _KEPT if name in sent.headers}
+            body = sent.get_data(as_text=True)
+            _answers().give(*claimed, Given(sent.status_code, json.dumps(headers), body))
+    except JournalError as cause:
+        # The act is done and its answer true; only a repetition will be refused.
+        log.warning("answer not kept", error=str(cause))
+    return sent
+
+
+def _answers() -> Answers:
+    # setdefault: two first requests at once must end with one register of what is under way.
+    made = current_app.extensions.setdefault(_ANSWERS, Answers(current_desk().journal))
+    return cast(Answers, made)
+
+
+def _fingerprint() -> str:
+    body = request.get_data()
+    with suppress(ValueError, RecursionError):  # members in another order are the same body
+        body = json.dumps(json.loads(body), sort_keys=True).encode()
+    parts = (request.method.encode(), request.full_path.encode(), body)
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()

@@ -1,0 +1,41 @@
+"""One hostile room for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon.web import serve
+from tests.hostile.ground import Ground, a_ground
+from tests.web.conftest import browser
+
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    with a_ground(tmp_path_factory.mktemp("hostile")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def url(ground: Ground) -> Iterator[str]:
+    """Address of the room's web."""
+    with capture_logs(), _served(ground) as address:
+        yield address
+
+
+@contextmanager
+def _served(ground: Ground) -> Iterator[str]:
+    server = serve(ground.room.app(), "127.0.0.1", 0)
+    thread = Thread(target=server.run)
+    thread.start()
+    yield server.url.rstrip("/")
+    ground.room.engine.news.close()
+    server.close()
+    thread.join(15)
+    assert not thread.is_alive()
