@@ -23,6 +23,7 @@ from daemon.history import pending_flips
 from daemon.journal import Journal, JournalError
 from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
+from daemon.tokens import Tokens
 from daemon.web import Desk, create_app, serve
 from flags.stores.open import open_store
 from flags.switch import Switch
@@ -89,7 +90,6 @@ class Daemon:
             engine=self.engine,
             journal=self.journal,
             switch=switch,
-            registry=self.metrics.registry,
             run_now=self.scheduler.run_now,
             problems=self.problems,
             alive=self.alive,
@@ -134,8 +134,10 @@ class Daemon:
         self._every("proofs", GAUGES_S, self.engine.chase_proofs)
         self._every("artifacts", GAUGES_S, self.artifacts.prune_if_over)
         self._every("housekeeping", HOUSEKEEPING_S, self._keep_house)
-        if not self.config.web.tokens.operator and not self.config.web.tokens.viewer:
-            log.warning("no token configured: whoever can reach loopback is an operator")
+        tokens = self.config.web.tokens
+        configured = tokens.viewer or tokens.operator or tokens.admin
+        if not configured and not Tokens(self.journal).any_kept():
+            log.warning("no token stands: whoever is on this machine is an administrator")
         log.info("started", web=self.web.url, guards=len(self.config.guards))
 
     def stop(self) -> None:

@@ -64,7 +64,7 @@ class Engine:
         self.modes = Modes(config, journal, clock, self._load, self._take)
         self._journal = journal
         self._switch = switch
-        self._metrics = metrics
+        self.metrics = metrics
         self._clock = clock
         #: What applications read: the flags as last read or written.
         self.mirror = mirror or Mirror()
@@ -124,7 +124,7 @@ class Engine:
         for guard in gone_guards:
             self.problems.pop(f"guard {guard}", None)
         for probe in gone_probes:
-            self._metrics.forget_probe(probe)
+            self.metrics.probes.forget(probe)
         self.news.tell(About.CONFIG, "")
 
     def _load(self, config: Config) -> None:
@@ -151,7 +151,7 @@ class Engine:
             ]
         self.circuits.shown()
         target = self.config.targets[self.config.probes[run.probe].target]
-        self._metrics.run_came_in(run, target.base_url)
+        self.metrics.probes.came_in(run, target.base_url)
         self.news.tell(About.RUN, run.probe, run.id)
         for spec in self.config.guards.values():
             if run.purpose is Purpose.PROOF and run.probe == spec.proof:

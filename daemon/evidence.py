@@ -15,6 +15,8 @@ from probes.model import Outcome, Purpose, Run
 
 #: Newest runs of any kind that are read for each probe, beside those that judge.
 ANY_KIND = 60
+#: Newest runs of a probe among which its locations are looked for.
+LATELY = 2_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,12 +57,20 @@ def _places(
 ) -> Sequence[tuple[str, str]]:
     """Probes and locations that are not silent."""
     since = at - timedelta(seconds=2 * spec.silent_after_s)
-    query = (
-        select(RUNS.c.probe, RUNS.c.location)
-        .where(RUNS.c.probe.in_(spec.probes), RUNS.c.started_at >= since, until)
-        .distinct()
-    )
-    return [(probe, location) for probe, location in db.execute(query)]
+    places: dict[tuple[str, str], None] = {}
+    for probe in spec.probes:
+        # Newest first and only so many: to find places distinct, SQLite would walk by their index
+        # through the probe's whole history.
+        newest = (
+            select(RUNS.c.location)
+            .where(RUNS.c.probe == probe, RUNS.c.started_at >= since, until)
+            .order_by(RUNS.c.started_at.desc())
+            .limit(LATELY)
+            .subquery()
+        )
+        found = db.scalars(select(newest.c.location).distinct().order_by(newest.c.location))
+        places.update(((probe, location), None) for location in found)
+    return tuple(places)
 
 
 def _read(db: Connection, query: Select[Any], found: dict[str, Run]) -> None:

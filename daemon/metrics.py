@@ -7,80 +7,38 @@ Labels are bounded by the configuration: never a URL, an error text or a run id.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from daemon.circuit_metrics import CircuitMetrics
 from daemon.drill_metrics import DrillMetrics
 from daemon.guard import Phase
+from daemon.probe_metrics import ProbeMetrics
 from probes.evidence import PROBLEMS
-from probes.model import Outcome, Run
 
 #: What stood in the way of evidence that no other reason names.
 OTHER = "other"
 _KILL_BUCKETS_S = (0.05, 0.25, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 
 
-class Metrics:
-    """Every series of the daemon. One per process, on its own registry."""
+class Metrics(Collector):
+    """Every series of the daemon; `registry` shows them too, as a collector of its own."""
 
     def __init__(self, registry: CollectorRegistry, buckets_s: Iterable[float]) -> None:
         # A `_created` series beside each counter doubles their number and tells graphs nothing.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
+        self.probes = ProbeMetrics(buckets_s)
+        registry.register(self)
+        # Of its own, because the probes' part of a scrape is written in another way.
+        registry = self._own = CollectorRegistry()
         self.circuits = CircuitMetrics(registry)
         self.drills = DrillMetrics(registry)
-        by_run = ("job", "instance", "location")
-        self._success = Gauge(
-            "probe_success", "1 if the last run that judged passed.", by_run, registry=registry
-        )
-        self._duration = Gauge(
-            "probe_duration_seconds", "Duration of the last run.", by_run, registry=registry
-        )
-        self._last_run = Gauge(
-            "tripflag_last_run_timestamp_seconds",
-            "Start of the last run, Unix time.",
-            ("job", "location"),
-            registry=registry,
-        )
-        self._runs = Counter(
-            "tripflag_runs", "Runs by outcome.", ("job", "location", "outcome"), registry=registry
-        )
-        self._run_seconds = Histogram(
-            "tripflag_run_duration_seconds",
-            "Duration of runs.",
-            ("job", "location"),
-            buckets=tuple(buckets_s),
-            registry=registry,
-        )
-        self._step_seconds = Histogram(
-            "tripflag_step_duration_seconds",
-            "Duration of a journey's steps.",
-            ("job", "step"),
-            buckets=tuple(buckets_s),
-            registry=registry,
-        )
-        self._vital = Gauge(
-            "tripflag_web_vital_seconds",
-            "Web vitals of the last run that measured them.",
-            ("job", "location", "vital"),
-            registry=registry,
-        )
-        self._cls = Gauge(
-            "tripflag_web_vital_cls",
-            "Cumulative layout shift of the last run that measured it.",
-            ("job", "location"),
-            registry=registry,
-        )
-        self._exposed = Gauge(
-            "tripflag_flag_value",
-            "Flag value that the last run's page was told; absent where it got no answer.",
-            ("job", "location", "flag"),
-            registry=registry,
-        )
         self._phase = Gauge(
             "tripflag_guard_phase",
             "1 for the phase that the guard is in.",
@@ -113,12 +71,6 @@ class Metrics:
             "tripflag_schedule_lateness_seconds",
             "From a run's due time to its start in a worker.",
             buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=registry,
-        )
-        self._missed = Counter(
-            "tripflag_schedule_missed",
-            "Ticks that started no run: overlap, misfire or error.",
-            ("job", "reason"),
             registry=registry,
         )
         self.pool_busy = Gauge(
@@ -193,55 +145,14 @@ class Metrics:
         info = Gauge("tripflag_build_info", "Always 1.", ("version", "python"), registry=registry)
         info.labels(version("tripflag"), platform.python_version()).set(1)
 
-    def run_came_in(self, run: Run, instance: str) -> None:
-        """Fold one run into every series about its probe."""
-        job, location = run.probe, run.location
-        self._runs.labels(job, location, run.outcome.value).inc()
-        self._run_seconds.labels(job, location).observe(run.duration_s)
-        self._last_run.labels(job, location).set(run.started_at.timestamp())
-        self._duration.labels(job, instance, location).set(run.duration_s)
-        if run.outcome.judges:
-            self._success.labels(job, instance, location).set(run.outcome is not Outcome.FAILED)
-        for step in run.steps:
-            self._step_seconds.labels(job, step.name).observe(step.duration_s)
-        if run.vitals is not None:
-            for name, value in asdict(run.vitals).items():
-                if value is None:
-                    continue
-                if name == "cls":
-                    self._cls.labels(job, location).set(value)
-                else:
-                    self._vital.labels(job, location, name.removesuffix("_s")).set(value)
-        if run.exposure is not None:
-            flag, value = run.exposure.flag, run.exposure.value
-            if value is None:
-                gone = {"job": job, "location": location, "flag": flag}
-                self._exposed.remove_by_labels(gone)
-            else:
-                self._exposed.labels(job, location, flag).set(value)
+    def exposition(self) -> bytes:
+        """Return every series in Prometheus' text format."""
+        return generate_latest(self._own) + self.probes.text().encode()
 
-    def expect_probe(self, job: str, locations: Iterable[str]) -> None:
-        """Start a probe's counters at 0, so that the first failure is an increase."""
-        for location in locations:
-            for outcome in Outcome:
-                self._runs.labels(job, location, outcome.value)
-
-    def forget_probe(self, job: str) -> None:
-        """Drop every series of a probe that is no longer configured."""
-        label = {"job": job}
-        for metric in (
-            self._success,
-            self._duration,
-            self._last_run,
-            self._runs,
-            self._run_seconds,
-            self._step_seconds,
-            self._vital,
-            self._cls,
-            self._exposed,
-            self._missed,
-        ):
-            metric.remove_by_labels(label)
+    def collect(self) -> Iterator[Metric]:
+        """Yield every series as objects: what a collector of the client library does."""
+        yield from self._own.collect()
+        yield from self.probes.collect()
 
     def forget_guard(self, guard: str) -> None:
         """Drop every series of a guard that is no longer configured."""
@@ -274,10 +185,6 @@ class Metrics:
         reason = _label(kind if kind in PROBLEMS else OTHER)
         self._artifacts_lost.labels(reason).inc()
         return reason
-
-    def tick_missed(self, job: str, reason: str) -> None:
-        """Count a tick that started no run."""
-        self._missed.labels(job, reason).inc()
 
 
 def _label(kind: str) -> str:

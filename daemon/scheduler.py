@@ -104,7 +104,7 @@ class Scheduler:
             if not job.id.startswith(OWN) and job.id not in config.probes:
                 job.remove()
         for name, probe in config.probes.items():
-            self._metrics.expect_probe(name, probe.locations)
+            self._metrics.probes.expect(name, probe.locations)
             if before.get(name) != probe:
                 self._place(name, probe, first=True)
 
@@ -255,7 +255,7 @@ class Scheduler:
                 if not busy:
                     self._under_way[name, location] = due
             if busy:
-                self._metrics.tick_missed(name, "overlap")
+                self._metrics.probes.missed(name, "overlap")
             else:
                 job = _job(self._config, name, location, Purpose.SCHEDULED)
                 self._pools[location].submit(job)
@@ -263,7 +263,7 @@ class Scheduler:
     def _on_missed(self, event: object) -> None:
         job_id = str(getattr(event, "job_id", ""))
         reason = _REASONS.get(getattr(event, "code", 0), "unknown")
-        self._metrics.tick_missed(job_id, reason)
+        self._metrics.probes.missed(job_id, reason)
         log.warning("tick missed", job=job_id, reason=reason)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
-from prometheus_client import CollectorRegistry
 
 from config.schema import Config
 from daemon.drills import Drills
@@ -42,7 +41,6 @@ class Desk:
     engine: Engine
     journal: Journal
     switch: Switch
-    registry: CollectorRegistry
     run_now: RunNow
     problems: Callable[[], Mapping[str, str]]
     alive: Callable[[], bool]

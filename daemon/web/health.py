@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from flask import Blueprint, Response, current_app, request
-from prometheus_client.exposition import choose_encoder
+from flask import Blueprint, Response, current_app
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from daemon.web.desk import current_desk
 
@@ -34,9 +34,9 @@ def readyz() -> Response:
 
 @HEALTH.get("/metrics")
 def metrics() -> Response:
-    """Every series, as text or OpenMetrics, whichever the scraper accepts."""
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(current_desk().registry), content_type=content_type)
+    """Every series, in Prometheus' text format."""
+    shown = current_desk().engine.metrics.exposition()
+    return Response(shown, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @HEALTH.get("/openapi/openapi.json")

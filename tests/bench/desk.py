@@ -115,7 +115,6 @@ def _serve(pipe: Connection, folder: Path, runs: int) -> None:
         engine=engine,
         journal=journal,
         switch=Switch(store),
-        registry=metrics.registry,
         run_now=lambda _probe: (),
         problems=dict,
         alive=lambda: True,
@@ -189,16 +188,14 @@ def _of_many_probes() -> Metrics:
     metrics = Metrics(CollectorRegistry(), config.metrics.duration_buckets_s)
     for number in range(PROBES):
         run = _run(config, "widget_signed_out", Outcome.PASSED)
-        metrics.expect_probe(f"probe_{number}", ("local",))
-        metrics.run_came_in(replace(run, probe=f"probe_{number}"), "http://va.test")
+        metrics.probes.expect(f"probe_{number}", ("local",))
+        metrics.probes.came_in(replace(run, probe=f"probe_{number}"), "http://va.test")
     return metrics
 
 
 def _exposed(metrics: Metrics) -> float:
-    from prometheus_client.exposition import generate_latest
-
     began = time.perf_counter()
-    generate_latest(metrics.registry)
+    metrics.exposition()
     return (time.perf_counter() - began) * 1000
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from daemon.drill import Ending
 from daemon.drills import CRON
@@ -75,7 +75,7 @@ def test_promtool_accepts_the_drills_metrics(hall: Hall) -> None:
     hall.good()
     checked = subprocess.run(
         ["promtool", "check", "metrics"],
-        input=generate_latest(hall.desk.metrics.registry),
+        input=hall.desk.metrics.exposition(),
         capture_output=True,
         timeout=30,
         check=False,

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from prometheus_client import generate_latest
 
 from daemon.guard import GuardRefuses, Phase
 from daemon.guard.messages import FlagSeen, OperatorAsked, RunProbe
@@ -279,7 +278,7 @@ def test_reloading_keeps_states_and_drops_series_of_what_is_gone(desk: Desk) -> 
             update={"guards": {"other": other}, "probes": {"shop": probe}},
         )
     )
-    shown = generate_latest(desk.metrics.registry).decode()
+    shown = desk.metrics.exposition().decode()
     assert 'job="widget"' not in shown
     assert f'guard="{GUARD}"' not in shown
     assert 'guard="other"' in shown
@@ -315,13 +314,13 @@ def test_the_metrics_tell_the_story(desk: Desk) -> None:
 def test_promtool_accepts_the_whole_exposition(desk: Desk) -> None:
     desk.passes(vitals=Vitals(cls=0.1, lcp_s=1.0), steps=(Step("open", Outcome.PASSED, 0.2),))
     desk.trip().proof().ask("reset")
-    desk.metrics.expect_probe("widget", ["local"])
-    desk.metrics.tick_missed("widget", "overlap")
+    desk.metrics.probes.expect("widget", ["local"])
+    desk.metrics.probes.missed("widget", "overlap")
     desk.metrics.pool_busy.labels("local").set(1)
     desk.metrics.pool_waiting.labels("local").set(0)
     checked = subprocess.run(
         ["promtool", "check", "metrics"],
-        input=generate_latest(desk.metrics.registry),
+        input=desk.metrics.exposition(),
         capture_output=True,
         timeout=30,
         check=False,

@@ -128,7 +128,6 @@ class Room:
             engine=self.engine,
             journal=self.journal,
             switch=Switch(self.store),
-            registry=self.registry,
             run_now=self.run_now,
             problems=lambda: self.problems,
             alive=lambda: self.alive,
