@@ -57,14 +57,18 @@ class Answers:
             JournalError: nothing was claimed.
         """
         place = (caller, key)
-        with self._lock, self.journal.turn() as turn:
-            if place not in self._under_way:
-                old = (ANSWERS.c.at < now - KEPT) & _is(caller, key)
-                turn.db.execute(delete(ANSWERS).where(old))
-            row = turn.db.execute(select(ANSWERS).where(_is(caller, key))).first()
+        with self._lock:
+            # Looked at before the row: an answer that is given meanwhile was still under way.
+            under_way = place in self._under_way
+            with self.journal.turn() as turn:
+                if not under_way:
+                    old = (ANSWERS.c.at < now - KEPT) & _is(caller, key)
+                    turn.db.execute(delete(ANSWERS).where(old))
+                row = turn.db.execute(select(ANSWERS).where(_is(caller, key))).first()
+                if row is None:
+                    values = {"caller": caller, "key": key, "fingerprint": fingerprint, "at": now}
+                    turn.db.execute(insert(ANSWERS).values(**values))
             if row is None:
-                values = {"caller": caller, "key": key, "fingerprint": fingerprint, "at": now}
-                turn.db.execute(insert(ANSWERS).values(**values))
                 self._under_way.add(place)
                 return None
         if row.fingerprint != fingerprint:
@@ -73,7 +77,7 @@ class Answers:
             )
         if row.status is not None:
             return Given(row.status, row.headers, row.body)
-        if place in self._under_way:
+        if under_way:
             raise KeyRefused(
                 "the first request with this Idempotency-Key is still under way: ask again in a "
                 "second for its answer"

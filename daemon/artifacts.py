@@ -74,9 +74,13 @@ class Artifacts:
         self._journal = journal
         self._metrics = metrics
         self._clock = clock
+        # Never held over the disk: the thread that judges takes it for each run.
         self._lock = threading.Lock()
+        self._pruning = threading.Lock()
         self._problem = ""
         self._size_bytes: int | None = None
+        #: What came in since the last pruning began: it may have looked before.
+        self._new_bytes = 0
 
     @property
     def _folder(self) -> Path:
@@ -95,23 +99,25 @@ class Artifacts:
         if run.artifacts:
             size_bytes = sum(_size_bytes(self._folder / each.path) for each in run.artifacts)
             with self._lock:
-                if self._size_bytes is not None:
-                    self._size_bytes += size_bytes
+                self._new_bytes += size_bytes
 
     def prune_if_over(self) -> int:
         """Prune where all evidence together is past its size; return how many runs' went."""
         limit_bytes = self._config().journal.artifacts_max_mb * MB
         with self._lock:
-            over = self._size_bytes is None or self._size_bytes > limit_bytes
+            over = self._size_bytes is None or self._size_bytes + self._new_bytes > limit_bytes
         return self.prune() if over else 0
 
     def prune(self) -> int:
         """Drop what is too old, too much or too big; return how many runs' evidence went."""
-        with self._lock:
+        with self._pruning:
+            with self._lock:
+                self._new_bytes = 0
             kept = self._all()
             gone = {each.folder for each in self._doomed(kept) if _removed(each.folder)}
             left_bytes = sum(each.size_bytes for each in kept if each.folder not in gone)
-            self._size_bytes = left_bytes
+            with self._lock:
+                self._size_bytes = left_bytes
         self._metrics.artifacts_bytes.set(left_bytes)
         if gone:
             log.info("evidence pruned", runs=len(gone), left_bytes=left_bytes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -60,11 +61,13 @@ class Pauses:
         self._clock = clock
         self._news = news or News()
         self._shown: Mapping[str, Pause] = MappingProxyType({})
-        self._showing = threading.Lock()
+        # Taken before the journal's lock, never inside a turn: what is shown last was kept last.
+        self._changing = threading.Lock()
 
     def load(self) -> None:
         """Read what an earlier daemon kept."""
-        self._show()
+        with self._changing, self._journal.reading() as db:
+            self._shown = _kept(db)
 
     def of(self, probe: str) -> Pause | None:
         """Return the pause in force; None: the probe runs on schedule."""
@@ -91,7 +94,7 @@ class Pauses:
         if until is not None and until <= now:
             raise PauseRefused("the pause would end in the past: give a later time")
         wanted = Pause(probe, signed.by, signed.reason, now, until)
-        with self._journal.turn() as turn:
+        with self._changed() as turn:
             before = pause_in(turn.db, probe, now)
             if expect is not None:
                 expect(turn)
@@ -105,7 +108,6 @@ class Pauses:
             turn.sign(
                 signed, "pause", f"probe {probe}", now, before="scheduled", after=_said(wanted)
             )
-        self._show()
         self._news.tell(About.PROBE, probe)
         log.info("probe paused", probe=probe, by=signed.by, until=until, reason=signed.reason)
         return wanted
@@ -118,7 +120,7 @@ class Pauses:
             JournalError: nothing was changed.
         """
         now = self._clock()
-        with self._journal.turn() as turn:
+        with self._changed() as turn:
             before = pause_in(turn.db, probe, now)
             if expect is not None:
                 expect(turn)
@@ -128,15 +130,18 @@ class Pauses:
             turn.sign(
                 signed, "resume", f"probe {probe}", now, before=_said(before), after="scheduled"
             )
-        self._show()
         self._news.tell(About.PROBE, probe)
         log.info("probe resumed", probe=probe, by=signed.by, reason=signed.reason)
 
-    def _show(self) -> None:
-        with self._showing:  # read inside, so that what is shown last was read last
-            with self._journal.reading() as connection:
-                rows = connection.execute(select(PAUSES)).all()
-            self._shown = MappingProxyType({row.probe: _pause(row) for row in rows})
+    @contextmanager
+    def _changed(self) -> Iterator[Turn]:
+        """Open a turn; once it is committed, show what it left."""
+        with self._changing:
+            with self._journal.turn() as turn:
+                yield turn
+                # Read before the commit: after it nothing may fail any more.
+                kept = _kept(turn.db)
+            self._shown = kept
 
 
 def pause_in(db: Connection, probe: str, now: datetime) -> Pause | None:
@@ -144,6 +149,10 @@ def pause_in(db: Connection, probe: str, now: datetime) -> Pause | None:
     row = db.execute(select(PAUSES).where(PAUSES.c.probe == probe)).first()
     found = None if row is None else _pause(row)
     return found if found is not None and found.holds(now) else None
+
+
+def _kept(db: Connection) -> Mapping[str, Pause]:
+    return MappingProxyType({row.probe: _pause(row) for row in db.execute(select(PAUSES))})
 
 
 def _pause(row: Row[tuple[object, ...]]) -> Pause:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from config.schema import GuardSpec
 from daemon.audit import GENESIS, AuditEntry, Signed
@@ -31,6 +31,8 @@ from daemon.tables import (
 )
 from probes.model import Outcome, Purpose, Run, Violation
 
+#: What does not stay for ever.
+PRUNED = (RUNS, EVIDENCE, DECISIONS)
 #: Runs of a probe that are looked through for one with a wanted fact.
 LATELY = 100
 
@@ -339,13 +341,20 @@ class Turn:
         """Add a line to a guard's timeline."""
         self._note(guard, incident, now, text)
 
-    def prune(self, before: datetime) -> int:
-        """Delete runs and evidence older than `before`."""
-        gone = self._db.execute(delete(RUNS).where(RUNS.c.started_at < before)).rowcount
-        self._db.execute(delete(EVIDENCE).where(EVIDENCE.c.at < before))
-        done = (DECISIONS.c.kind == "run_probe") & (DECISIONS.c.state != "pending")
-        self._db.execute(delete(DECISIONS).where(done, DECISIONS.c.decided_at < before))
-        return int(gone)
+    def prune(self, table: Table, before: datetime, limit: int) -> int:
+        """Delete what is older than `before` of one of `PRUNED`, the oldest first, so many rows at
+        most; return how many went.
+        """
+        row = table.c
+        if table is RUNS:
+            old = select(row.id).where(row.started_at < before).order_by(row.started_at)
+        elif table is EVIDENCE:
+            old = select(row.id).where(row.at < before).order_by(row.id)
+        else:
+            done = (row.kind == "run_probe") & (row.state != "pending")
+            old = select(row.id).where(done, row.decided_at < before).order_by(row.id)
+        gone = self._db.execute(delete(table).where(row.id.in_(old.limit(limit))))
+        return int(gone.rowcount)
 
     def _open_incident(self, guard: str, opened: OpenIncident) -> None:
         incident = opened.incident

@@ -80,7 +80,7 @@ def lines(overview: dict[str, Any], now: datetime | None) -> Iterator[Text]:
         yield _guard_line(guard, wide, now)
     for incident in _open(overview):
         taken = incident.get("acknowledged_by")
-        whose = f"taken by {taken}" if taken else "nobody has taken it"
+        whose = f"acknowledged by {taken}" if taken else "nobody has acknowledged it"
         since = _since(incident["opened_at"], now)
         text = f"incident {incident['id']} of {incident['guard']}, severity {incident['severity']}"
         yield cell(f"{text}, open {since}, {whose}: {incident['reason']}", style="bold red")

@@ -23,7 +23,7 @@ from daemon.explain.wording import brief, span
 from daemon.guard import GuardState, Phase, blockers, phase
 from daemon.guard.kill import share_in_words
 from daemon.guard.recovery import hold_off_s, ramp_blockers, ramp_due
-from daemon.guard.words import WORDS, meaning
+from daemon.guard.words import meaning, yours
 from daemon.rules import judge, judge_control
 from daemon.rules.judging import NO_BASELINES, Baselines
 from daemon.verdict import ControlFinding, Verdict
@@ -67,7 +67,7 @@ def explain(
         mode=spec.mode,
         phase=label,
         means=meaning(spec, label),
-        yours=WORDS[label].yours,
+        yours=yours(spec, label),
         since=_since(spec, state, label) or since,
         why=_why(state, label),
         nexts=nexts(spec, state, now),

@@ -9,6 +9,9 @@ from types import MappingProxyType
 from config.schema import GuardSpec
 from daemon.guard.state import Phase
 
+#: What only a guard with `recovery: ramp` has.
+_OR_RAMP = ", or let its ramp bring users back"
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -70,7 +73,7 @@ WORDS: Mapping[Phase, Words] = MappingProxyType(
         Phase.KILLED: Words(
             "{flag} is {act}; a fresh browser no longer meets the fault.",
             "`kill.verified_at` is set",
-            "Mend the widget, then reset the guard, or let its ramp bring users back.",
+            f"Mend the widget, then reset the guard{_OR_RAMP}.",
         ),
         Phase.KILL_FAILED: Words(
             "Users may still meet the fault: the flag could not be written, or pages do not show "
@@ -111,3 +114,9 @@ def meaning(spec: GuardSpec, label: Phase) -> str:
     """Say what a phase of this guard means."""
     act = "on" if spec.acts_to else "off"
     return WORDS[label].means.format(flag=spec.flag, act=act)
+
+
+def yours(spec: GuardSpec, label: Phase) -> str:
+    """Say what is a person's to do about this guard; a ramp only where it has one."""
+    said = WORDS[label].yours
+    return said if spec.recovery == "ramp" else said.replace(_OR_RAMP, "")

@@ -93,7 +93,7 @@ def set_severity(
         if told.severity == severity:
             raise IncidentRefuses(f"its severity is {severity} already: nothing was changed")
         _change(turn, told, severity=severity)
-        text = f"severity {told.severity} -> {severity}: {signed.reason}"
+        text = f"severity {told.severity} to {severity}: {signed.reason}"
         _say(turn, told, signed.by, now, text)
         before, after = str(told.severity), str(severity)
         turn.sign(signed, "severity", f"incident {told.id}", now, before=before, after=after)

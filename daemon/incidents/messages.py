@@ -43,7 +43,7 @@ def messages(facts: Facts, address: str, now: datetime) -> Messages:
         opening="\n".join(_opening(facts, address)),
         update="\n".join(_update(facts, address, now)),
         resolved=None if told.closed_at is None else "\n".join(_resolved(facts, address)),
-        status_page="\n".join(_public(facts, address)),
+        status_page="\n".join(_public(facts)),
     )
 
 
@@ -61,7 +61,7 @@ def _opening(facts: Facts, address: str) -> list[str]:
     due = ack_due_at(told.severity, told.opened_at)
     taken = f"Acknowledge by {_time(due)}."
     if told.acknowledged_at is not None and told.acknowledged_by is not None:
-        taken = f"{quiet(told.acknowledged_by)} took it at {_time(told.acknowledged_at)}."
+        taken = f"{quiet(told.acknowledged_by)} acknowledged it at {_time(told.acknowledged_at)}."
     return [
         f"[SEV {told.severity}] {_headline(facts)}",
         f"Why: {quiet(told.reason)}",
@@ -76,7 +76,7 @@ def _update(facts: Facts, address: str, now: datetime) -> list[str]:
     lasted = span(((told.closed_at or now) - told.opened_at).total_seconds())
     taken = "Nobody acknowledged it." if told.closed_at else "Nobody has acknowledged it yet."
     if told.acknowledged_at is not None and told.acknowledged_by is not None:
-        taken = f"{quiet(told.acknowledged_by)} has had it since {_time(told.acknowledged_at)}."
+        taken = f"{quiet(told.acknowledged_by)} acknowledged it at {_time(told.acknowledged_at)}."
     state = "open for" if told.closed_at is None else "resolved after"
     lines = [
         f"[SEV {told.severity}, update {_time(now)}] {_headline(facts)}",
@@ -102,7 +102,8 @@ def _resolved(facts: Facts, address: str) -> list[str]:
     ]
 
 
-def _public(facts: Facts, address: str) -> list[str]:
+def _public(facts: Facts) -> list[str]:
+    # Without an address: the public can open none of ours but the status page that it stands on.
     told = facts.record
     what = IN_PUBLIC.get(told.cause, "Something does not work.")
     if told.closed_at is not None:
@@ -110,10 +111,9 @@ def _public(facts: Facts, address: str) -> list[str]:
             "Resolved",
             f"{what} This is over since {_time(told.closed_at)}.",
             f"It began at {_time(facts.began_at)}.",
-            address,
         ]
     state = "Identified" if told.acknowledged_at is not None or facts.trips else "Investigating"
-    return [state, what, f"Since {_time(facts.began_at)}. We are working on it.", address]
+    return [state, what, f"Since {_time(facts.began_at)}. We are working on it."]
 
 
 def _headline(facts: Facts) -> str:

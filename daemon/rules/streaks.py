@@ -33,7 +33,8 @@ def consecutive_failures(rule: ConsecutiveFailures, series: Series) -> Finding:
         if run.outcome is not Outcome.FAILED:
             break
         streak.append(run)
-    text = f"{len(streak)} failed runs in a row, limit {rule.limit}"
+    runs = "run" if len(streak) == 1 else "runs"
+    text = f"{len(streak)} failed {runs} in a row, limit {rule.limit}"
     return series.find(rule, len(streak), rule.limit, text, streak[::-1])
 
 

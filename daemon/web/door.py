@@ -69,8 +69,13 @@ def check_body() -> None:
 
 
 def from_loopback() -> bool:
-    """True where the other end of the connection is on this machine."""
-    return _is_loopback(request.remote_addr or "")
+    """True where the other end of the connection is on this machine, and meant this machine.
+
+    Behind a proxy that runs here every client comes from loopback, but asks for another name.
+    """
+    name = _host_name(request.headers.get("Host", ""))
+    meant = name in LOOPBACK or _is_loopback(name)
+    return meant and _is_loopback(request.remote_addr or "")
 
 
 def _place(origin: str) -> tuple[str, int] | None:

@@ -69,6 +69,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 9.95 else span(value)
 
 
+def pace(value: float) -> str:
+    """Write an interval as it is configured, without a decimal that says nothing: 5 s, 2.5 s."""
+    return span(value) if value == round(value) else seconds(value)
+
+
 def span(value: float) -> str:
     """Write a long duration in its two biggest units."""
     whole = max(0, round(value))
@@ -134,6 +139,7 @@ def shape(of_tone: str) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "seconds": seconds,
+    "pace": pace,
     "span": span,
     "ago": ago,
     "utc": utc,

@@ -39,7 +39,7 @@ def test_a_kill_ends_with_1_and_says_why_and_which_incident(room: Room, call: Ca
     assert "[red]an alert[/red] is shown" in guard
     assert incident.startswith("incident ")
     assert f"of {GUARD}, severity" in incident
-    assert "nobody has taken it" in incident
+    assert "nobody has acknowledged it" in incident
     overview = call("status", "--json")
     assert overview.exit_code == 1
     assert json.loads(overview.stdout)["guards"][0]["phase"] == "killed_unverified"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from config.schema import Config
+from daemon import artifacts
 from daemon.artifacts import MB, Artifacts
 from daemon.journal import Journal
 from daemon.metrics import Metrics
@@ -224,3 +226,37 @@ def test_lost_evidence_is_counted_each_time_and_logged_at_each_change(
     }
     expected = {"disk_full": 3, "not_writable": 1, "black_out": 0, "masking": 0, "other": 1}
     assert counted == expected
+
+
+def test_a_run_is_not_kept_waiting_for_evidence_to_be_removed(
+    shelf: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever judges takes the run first; a disk that is slow must not hold up a kill."""
+    kept = shelf(artifacts_keep=1, artifacts_max_mb=1)
+    for number in (1, 2):
+        kept.keep(FAILED, 9000 - number, number=number)
+    removing, go_on, taken = threading.Event(), threading.Event(), threading.Event()
+    remove = artifacts._removed
+
+    def slow(folder: Path) -> bool:
+        removing.set()
+        assert go_on.wait(20)
+        return remove(folder)
+
+    monkeypatch.setattr(artifacts, "_removed", slow)
+    pruning = threading.Thread(target=kept.artifacts.prune, daemon=True)
+    pruning.start()
+    assert removing.wait(20)
+    shown = (Artifact("screenshot", "failed-3/screenshot.png"),)
+    new = kept.keep(FAILED, 300, 2 * MB, number=3, artifacts=shown)
+
+    def take() -> None:
+        kept.artifacts.take(new)
+        taken.set()
+
+    threading.Thread(target=take, daemon=True).start()
+    in_time = taken.wait(5)
+    go_on.set()
+    pruning.join(20)
+    assert in_time
+    assert kept.artifacts.prune_if_over() == 2, "what came in meanwhile is counted"

@@ -77,7 +77,7 @@ def test_its_runs_do_not_count_for_the_real_guard(hall: Hall) -> None:
     suspicion = hall.desk.saved().suspicion
     assert suspicion is not None
     assert suspicion.first_failed_at > hall.told(told.id).asked_at
-    assert suspicion.reason == "widget: 1 failed runs in a row, limit 1"
+    assert suspicion.reason == "widget: 1 failed run in a row, limit 1"
 
 
 def test_runs_that_are_no_drills_are_left_to_the_engine(hall: Hall) -> None:

@@ -253,7 +253,7 @@ def test_the_state_shown_is_the_last_one_committed_whichever_thread_settles_last
 ) -> None:
     first, second = desk.run_now(id="first"), desk.run_now(id="second")
     committed, go_on = threading.Event(), threading.Event()
-    real = desk.metrics.run_came_in
+    real = desk.metrics.probes.came_in
 
     def slow(run: Run, instance: str) -> None:
         if run.id == "first":  # between its commit and its showing, the other overtakes it
@@ -261,7 +261,7 @@ def test_the_state_shown_is_the_last_one_committed_whichever_thread_settles_last
             assert go_on.wait(DEADLINE_S)
         real(run, instance)
 
-    monkeypatch.setattr(desk.metrics, "run_came_in", slow)
+    monkeypatch.setattr(desk.metrics.probes, "came_in", slow)
     overtaken = threading.Thread(target=desk.engine.take_run, args=(first,))
     overtaken.start()
     assert committed.wait(DEADLINE_S)

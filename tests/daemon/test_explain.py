@@ -17,7 +17,7 @@ from daemon.explain.nexts import needs
 from daemon.guard import Phase
 from daemon.guard.messages import FlipApplied, TimePassed
 from daemon.guard.phases import SHORT
-from daemon.guard.words import WORDS
+from daemon.guard.words import yours
 from probes.model import Exposure, Outcome, Purpose, Run
 from tests.daemon.build import FLAG, run
 from tests.daemon.story import Story
@@ -94,7 +94,7 @@ def test_every_phase_says_what_it_means_and_what_would_have_to_happen_next(label
     assert re.search(expected, "\n".join(explanation.nexts))
     text = explanation.text()
     assert f"  {label.name}" in text.splitlines()[1]
-    assert WORDS[label].yours in text
+    assert yours(story.spec, label) in text
     assert "{" not in explanation.means
 
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -347,3 +348,42 @@ def test_times_come_back_aware_and_in_utc(journal: Journal) -> None:
     assert (told_at, evidence) == (T0, FlagSeen(True, T0))
     assert told_at.utcoffset() is not None
     assert re.search(r"\+00:00$", told_at.isoformat())
+
+
+def test_others_write_between_the_parts_of_a_long_pruning(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill that waits for the lock of a great deletion is late, and then lost."""
+    with journal.turn() as turn:
+        for number in range(5):
+            turn.add_run(run(id=f"old-{number}"))
+            save(turn, GuardState.new())
+    came: list[str] = []
+
+    def another_writes(_s: float) -> None:
+        came.append(f"new-{len(came)}")
+        with journal.turn() as turn:
+            turn.add_run(run(Outcome.PASSED, 60, id=came[-1]))
+
+    monkeypatch.setattr("daemon.journal.PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr("daemon.journal.sleep", another_writes)
+    assert journal.prune(at(30)) == 5
+    assert (count(journal, "runs"), count(journal, "evidence")) == (len(came), 0)
+    assert len(came) == 4, "after each full part of runs, and of evidence"
+
+
+def test_a_turn_never_waits_for_those_who_read(journal: Journal) -> None:
+    """The web has 16 threads, and its answers' readers may be slow; a kill waits for none."""
+    with ExitStack() as reads:
+        for _ in range(40):
+            reads.enter_context(journal.reading()).execute(text("SELECT 1"))
+        done = threading.Event()
+
+        def turn() -> None:
+            with journal.turn() as opened:
+                opened.add_run(run())
+            done.set()
+
+        threading.Thread(target=turn, daemon=True).start()
+        assert done.wait(10)
+    assert count(journal, "runs") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 
 import pytest
@@ -11,14 +11,18 @@ from structlog.testing import capture_logs
 
 from daemon.web import serve
 from tests.hostile.ground import Ground, a_ground
-from tests.web.conftest import browser
+from tests.web.conftest import browser, build, locked, room, served
 
-__all__ = ["browser"]
+__all__ = ["browser", "build", "locked", "room", "served"]
 
 
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with a_ground(tmp_path_factory.mktemp("hostile")) as made:
+    folder = tmp_path_factory.mktemp("hostile")
+    with ExitStack() as stack:
+        with capture_logs() as logged:
+            made = stack.enter_context(a_ground(folder))
+        made.logged = [dict(entry) for entry in logged]
         yield made
 
 

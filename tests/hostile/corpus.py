@@ -258,3 +258,5 @@ CORPUS = (
     + _CLOBBERING
     + _OTHER_READERS
 )
+#: Those that want to lead a visitor away, or to leave the attribute in which an address stands.
+LEADING = _ADDRESSES + _BREAKOUTS + _INVISIBLE

@@ -64,14 +64,14 @@ class Detector:
     def __init__(self, context: BrowserContext) -> None:
         self._context = context
         self._events: list[str] = []
-        self._wanted = ""
+        self._wanted = self._before = ""
         context.add_init_script(path=_WATCH)
         self.page = self._tab()
 
     def look(self, url: str, status: int = 200, *, update: bool = True) -> Sight:
         """Open a page, let it update itself once, and say what was seen."""
         self._events.clear()
-        self._wanted = url
+        self._before, self._wanted = self._wanted, url
         answer = self.page.goto(url, wait_until="load")
         if update:
             self._update()
@@ -113,6 +113,8 @@ class Detector:
 
     def _judge(self, sent: Request) -> None:
         wanted, asked = urlsplit(self._wanted), urlsplit(sent.url)
+        if sent.url == self._before:
+            return  # the page that is left may just be looking for news of its own
         same = asked.netloc == wanted.netloc and asked.scheme == wanted.scheme
         known = asked.path == wanted.path or _OURS.fullmatch(asked.path)
         if not same or not known:

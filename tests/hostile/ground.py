@@ -70,6 +70,7 @@ class Ground:
     runs: dict[Spot, list[Run]] = field(default_factory=dict)
     incidents: dict[Spot, str] = field(default_factory=dict)
     crowds: list[Run] = field(default_factory=list)
+    logged: list[dict[str, object]] = field(default_factory=list)
     strange_flags: list[str] = field(default_factory=list)
 
     def plant(self, *texts: Hostile) -> None:

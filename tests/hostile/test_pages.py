@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from tests.hostile.corpus import HARMLESS
 from tests.hostile.detector import Detector, Harmless
 from tests.hostile.ground import SPOTS, Ground, Spot
+from tests.hostile.reading import words
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -65,17 +66,11 @@ def own_pages(ground: Ground, spot: Spot) -> dict[str, tuple[str, int]]:
 
 
 def turn(pages: dict[str, tuple[str, int]], spot: Spot) -> dict[str, tuple[str, int]]:
-    """Choose what time allows: three pages for each hostile text, and one of the rest in turn."""
+    """Choose what time allows: its run for each hostile text, and one of the rest in turn."""
     if spot.hostile in HARMLESS:
         return pages
-    kinds = list(pages)
-    rest = kinds[3:]
-    return {kind: pages[kind] for kind in (*kinds[:3], rest[spot.number % len(rest)])}
-
-
-def words(text: str) -> str:
-    """Return text as it can be compared, whatever blanks a page shows."""
-    return re.sub(r"\s+", " ", text)
+    first, *rest = pages
+    return {kind: pages[kind] for kind in (first, rest[spot.number % len(rest)])}
 
 
 def test_no_text_of_a_target_acts_on_any_page_about_it(

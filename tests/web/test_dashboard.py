@@ -68,7 +68,7 @@ def test_what_is_killed_comes_first_and_why_and_that_it_is_gone(
     expect(first.locator(".rail li").last).to_contain_text(re.compile(r"Proven gone\s*\d"))
     expect(first.locator(".flag")).to_contain_text(re.compile(rf"{FLAG} off\s+by guard, \d+ s ago"))
     expect(first).to_contain_text("Yours to do: Mend the widget, then reset the guard")
-    expect(page.locator("#incidents")).to_contain_text("nobody looks into it yet")
+    expect(page.locator("#incidents")).to_contain_text("nobody has acknowledged it yet")
     expect(page.locator("#flips")).to_contain_text("on → off")
     assert look.complaints == []
 

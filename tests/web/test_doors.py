@@ -111,3 +111,13 @@ def test_every_answer_carries_the_headers_that_keep_it_harmless(client: FlaskCli
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_behind_a_proxy_of_this_machine_nobody_is_let_in_without_a_token(build: Build) -> None:
+    """Its clients all come from loopback; only the name that they asked for tells them apart."""
+    client = build(web={"allowed_hosts": ["trip.example"]}).app().test_client()
+    for path in ("/api/v1/guards", "/", "/settings"):
+        answer = client.get(path, headers={"Host": "trip.example"})
+        assert answer.status_code == 401
+        assert "tripflag token create" in answer.text
+        assert client.get(path, headers={"Host": "localhost"}).status_code == 200

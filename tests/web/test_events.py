@@ -6,16 +6,20 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 from flask_openapi3.openapi import OpenAPI
 
+from daemon.audit import Signed
+from daemon.bearer import Role
 from daemon.news import About, News
+from daemon.tokens import Tokens
 from daemon.web import WebServer, serve
 from daemon.web.api import events
-from tests.web.conftest import FLAG, GUARD, Build, Room
+from tests.web.conftest import FLAG, GUARD, Build, Room, bearer
 
 PATH = "/api/v1/events"
 Serving = Callable[..., WebServer]
@@ -202,3 +206,25 @@ def test_the_end_of_the_daemon_ends_streams_at_once(room: Room, serving: Serving
 def test_only_those_who_may_read_hear(build: Build) -> None:
     room = build(web={"tokens": {"viewer": "viewer-token-0123456789"}})
     assert room.app().test_client().get(PATH).status_code == 401
+
+
+def test_a_token_that_is_revoked_hears_no_more(build: Build) -> None:
+    room = build()
+    signed = Signed("pat", "on call")
+    tokens = Tokens(room.journal)
+    now = datetime.now(UTC)
+    _, admin = tokens.create("ann", Role.ADMIN, signed, now)
+    _, viewer = tokens.create("vic", Role.VIEWER, signed, now)
+    app = room.app()
+    events.register(app, life_s=5)
+    client = app.test_client()
+    opened = client.get(PATH, headers=bearer(viewer), buffered=False)
+    stream = iter(opened.response)
+    next(stream)
+    room.run("page")
+    assert "run-0001" in str(next(stream))
+    answer = client.delete("/api/v1/tokens/vic", json={"reason": "left"}, headers=bearer(admin))
+    assert answer.status_code == 200
+    room.run("page")
+    assert list(stream) == []
+    opened.close()

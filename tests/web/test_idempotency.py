@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from werkzeug.test import TestResponse
 from daemon import answers, history
 from daemon.answers import Answers
 from daemon.tables import ANSWERS
+from daemon.turn import Turn
 from tests.web.conftest import BOTH, FLAG, GUARD, OPERATOR, Build, Room, bearer, race
 
 HOLD = f"/api/v1/guards/{GUARD}/hold"
@@ -187,3 +190,24 @@ def test_reading_needs_no_key_and_applications_none(client: FlaskClient) -> None
         f"/ofrep/v1/evaluate/flags/{FLAG}", json={"context": {}}, headers=headers
     )
     assert evaluated.status_code == 200
+
+
+def test_a_first_that_ends_while_its_repetition_is_looked_at_is_not_called_dead(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, now, turn = Answers(room.journal), datetime.now(UTC), room.journal.turn
+    assert given.claim("ann", "k-1", "same", now) is None
+
+    @contextmanager
+    def then_the_first_is_answered() -> Iterator[Turn]:
+        with turn() as opened:
+            yield opened
+        monkeypatch.undo()
+        given.give("ann", "k-1", answers.Given(200, "{}", "done"))
+
+    monkeypatch.setattr(room.journal, "turn", then_the_first_is_answered)
+    with pytest.raises(answers.KeyRefused, match="still under way"):
+        given.claim("ann", "k-1", "same", now)
+    again = given.claim("ann", "k-1", "same", now)
+    assert again is not None
+    assert again.body == "done"

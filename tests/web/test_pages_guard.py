@@ -189,3 +189,23 @@ def test_the_headline_names_the_worst_first_and_never_calls_trouble_well(room: R
 )
 def test_only_a_path_of_ours_is_gone_back_to(text: str, path: str) -> None:
     assert local_path(text) == path
+
+
+def test_after_a_kill_the_sides_show_what_it_was_decided_by(room: Room) -> None:
+    room.break_widget()
+    room.prove()
+    page = room.app().test_client().get(f"/guards/{GUARD}").get_data(as_text=True)
+    sides = page.split('id="sides-title"')[1].split('id="lines-title"')[0]
+    treatment = sides.split('aria-label="Treatment"')[1].split('aria-label="Control"')[0]
+    assert "when the kill was decided" in sides
+    assert 'data-outcome="failed"' in treatment
+    # Its ladder leads to the same moment.
+    assert "Explain the moment of the decision" in page
+
+
+def test_the_overviews_row_says_whether_somebody_acknowledged_its_incident(room: Room) -> None:
+    room.break_widget()
+    page = room.app().test_client().get("/").get_data(as_text=True)
+    row = page.split(f'data-guard="{GUARD}"')[1].split("</article>")[0]
+    assert "nobody has acknowledged it yet; due by" in row
+    assert "/acknowledge" in row

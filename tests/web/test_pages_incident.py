@@ -123,7 +123,7 @@ def test_a_person_acknowledges_notes_and_grades_in_a_browser(
     form.get_by_label("Who are you?").fill("alice")
     form.get_by_label("Why?").fill("looking into it")
     form.get_by_role("button", name="Acknowledge").click()
-    expect(tab.locator(".clock")).to_contain_text("alice took it at")
+    expect(tab.locator(".clock")).to_contain_text("alice acknowledged it at")
     form = tab.locator("details.act", has=tab.locator("summary", has_text="Add a note"))
     form.locator("summary").click()
     form.get_by_label("Who are you?").fill("bob")

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from daemon.audit import Signed
+from daemon.journal import JournalError
 from daemon.pauses import PauseRefused, Pauses
 from tests.web.conftest import GUARD, Room, ago
 
@@ -80,6 +81,22 @@ def test_a_pause_with_an_end_ends_by_itself(room: Room) -> None:
     pauses.pause(PROBE, Signed("ann", "again"))
     with pytest.raises(PauseRefused, match="would end in the past"):
         pauses.pause("page", Signed("ann", "again"), now)
+
+
+def test_a_pause_that_was_kept_is_in_force_though_nothing_can_be_read_any_more(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error says that nothing was changed, so none may come once the row is there."""
+
+    def away() -> None:
+        raise JournalError("cannot be read")
+
+    pauses = room.engine.pauses
+    monkeypatch.setattr(room.journal, "reading", away)
+    pauses.pause(PROBE, Signed("pat", "we deploy"))
+    assert pauses.of(PROBE) is not None
+    pauses.resume(PROBE, Signed("pat", "deployed"))
+    assert pauses.of(PROBE) is None
 
 
 def test_a_paused_probe_can_be_run_by_hand(room: Room, client: FlaskClient) -> None:

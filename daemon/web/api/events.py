@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import BoundedSemaphore
 from time import monotonic
 
@@ -11,7 +11,9 @@ from flask import Flask, Response, current_app, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from daemon.journal import JournalError
 from daemon.news import Heard, News
+from daemon.web.auth import current_caller, still_may
 from daemon.web.desk import current_desk
 from daemon.web.problem import Refused
 
@@ -42,14 +44,21 @@ _DESCRIBED = {
 class EventStream:
     """One client's events as text; whoever iterates it holds a thread until it ends.
 
-    It ends after `life_s`, when the news close, or at `close`. Its place in `places`, which the
-    caller took, is then given back.
+    It ends after `life_s`, when the news close, when it finds that the client `may` no longer hear,
+    or at `close`. Its place in `places`, which the caller took, is then given back.
     """
 
     def __init__(
-        self, news: News, places: BoundedSemaphore, after: int | None, life_s: float, beat_s: float
+        self,
+        news: News,
+        places: BoundedSemaphore,
+        after: int | None,
+        life_s: float,
+        beat_s: float,
+        may: Callable[[], bool],
     ) -> None:
         self._news = news
+        self._may = may
         self._places: BoundedSemaphore | None = places
         self._after = after
         self._life_s = life_s
@@ -64,6 +73,8 @@ class EventStream:
         yield f"retry: {RETRY_MS}\nid: {number}\n: hello\n\n{_text(heard)}"
         while (left_s := until - monotonic()) > 0 and not self._news.closed:
             heard = self._news.wait(heard.last, min(left_s, self._beat_s))
+            if not self._may():  # its token was revoked, or has expired
+                return
             # The comment is written to find out whether anybody is still there.
             yield _text(heard) or ": \n\n"
 
@@ -88,6 +99,15 @@ def events() -> Response:
     if request.method == "HEAD":
         return Response(content_type="text/event-stream")
     after = _last_seen()
+    app, caller = current_app._get_current_object(), current_caller()  # type: ignore[attr-defined]
+
+    def may() -> bool:
+        try:
+            with app.app_context():
+                return caller is not None and still_may(caller)
+        except JournalError:  # whoever comes again is told
+            return False
+
     if not places.acquire(blocking=False):
         raise Refused(
             503,
@@ -95,7 +115,7 @@ def events() -> Response:
             "instead, or close another page",
             {"Retry-After": str(REFUSED_FOR_S)},
         )
-    stream = EventStream(current_desk().news, places, after, life_s, beat_s)
+    stream = EventStream(current_desk().news, places, after, life_s, beat_s, may)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(stream, headers=headers, content_type="text/event-stream")
 

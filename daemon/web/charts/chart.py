@@ -9,6 +9,8 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup
 
+from daemon.web.wording import seconds
+
 #: Sizes in the SVG's own units; the page scales the whole.
 WIDTH = 600
 FONT = 12
@@ -47,8 +49,12 @@ def ticks(top: float, most: int = 5) -> tuple[float, ...]:
 
 
 def marked(value: float, wording: Callable[[float], str]) -> str:
-    """Write a value beside an axis: nothing needs no unit."""
-    return "0" if value == 0 else wording(value)
+    """Write a value beside an axis: nothing needs no unit, and no two marks read the same."""
+    if value == 0:
+        return "0"
+    if wording is seconds and value < 10 and abs(value - round(value, 1)) > 1e-9:
+        return f"{value * 1000:.0f} ms" if value < 1 else f"{value:g} s"
+    return wording(value)
 
 
 def time_ticks(since: datetime, until: datetime) -> tuple[tuple[datetime, str], ...]:

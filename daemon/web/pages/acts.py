@@ -145,6 +145,7 @@ def _refusal(answer: Response, back: str) -> Response:
         title=problem.get("title", "Not done"),
         detail=problem.get("detail", "the request cannot be served"),
         back=back,
+        back_says="Look again" if answer.status_code in (409, 412) else "Go back and try again",
         typed=typed,
     )
     for name in ("Retry-After", "Allow"):

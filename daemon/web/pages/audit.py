@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from pydantic import Field
@@ -55,7 +56,15 @@ def audit() -> Response:
         given={**given, **times},
         broken=broken,
         verified=verified,
+        subject_path=_path,
     )
+
+
+def _path(subject: str) -> str:
+    """Return the page of what an act was on; empty where it has none of its own."""
+    kind, _, name = subject.partition(" ")
+    known = {"guard": "guards", "probe": "probes", "incident": "incidents"}
+    return f"/{known[kind]}/{quote(name, safe='')}" if name and kind in known else ""
 
 
 def _verify() -> tuple[Broken | None, int]:

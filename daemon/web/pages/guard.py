@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 
 from flask import Blueprint, Response, request
 
 from daemon import history
 from daemon.engine import utc_now
+from daemon.explain.model import CountedRun, Explanation
 from daemon.web.api.explain import explained
 from daemon.web.desk import Desk, current_desk
 from daemon.web.pages.guard_row import guard_row
@@ -18,7 +21,7 @@ from daemon.web.problem import Refused
 from daemon.web.views.drill import drill_line
 from daemon.web.views.guard import spec_of
 from daemon.web.views.probe import probe_views
-from probes.model import Run
+from probes.model import Outcome, Run
 
 GUARD = Blueprint("page_guard", __name__)
 
@@ -29,7 +32,7 @@ RUNS_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Treatment or control: the newest run; None: none is kept."""
+    """Treatment or control: the run that speaks for it; None: none is kept."""
 
     word: str
     probes: tuple[str, ...]
@@ -53,6 +56,10 @@ def guard(name: str) -> Response:
         told = explained(desk, spec, asked)
     except Refused as cause:
         problem = cause.detail
+    # After a kill no browser is shown the widget: what it was decided by is what tells.
+    kill = row.view.kill
+    until = told.at if told and asked else kill.decided_at if kill else None
+    failed = None if asked or kill is None or kill.first_failed_at is None else Outcome.FAILED
     lines = history.lines(desk.journal, name, limit=LINES_SHOWN)
     drills = () if desk.drills is None else desk.drills.reports(name, DRILLS_SHOWN)
     return render(
@@ -66,9 +73,11 @@ def guard(name: str) -> Response:
         spans=spans(spec, lines, row.view.phase, row.view.since, now),
         begin=now - WINDOW,
         sides=(
-            Side("Treatment", spec.probes, _newest(desk, spec.probes)),
-            Side("Control", (spec.control,), _newest(desk, (spec.control,))),
+            Side("Treatment", spec.probes, _newest(desk, spec.probes, until, failed)),
+            Side("Control", (spec.control,), _newest(desk, (spec.control,), until)),
         ),
+        sides_at=until,
+        weighed=_weighed(told),
         drills=[drill_line(each) for each in drills],
         can_drill=desk.drills is not None and spec.drill is not None,
         runs_shown=RUNS_SHOWN,
@@ -76,7 +85,25 @@ def guard(name: str) -> Response:
     )
 
 
-def _newest(desk: Desk, probes: tuple[str, ...]) -> Run | None:
+def _weighed(told: Explanation | None) -> list[CountedRun]:
+    """Put the runs that counted or failed first: after a kill those told *off* bury them."""
+    runs = () if told is None else told.runs
+    return sorted(runs, key=lambda run: not (run.counts or run.outcome is Outcome.FAILED))
+
+
+def _newest(
+    desk: Desk,
+    probes: tuple[str, ...],
+    until: datetime | None = None,
+    outcome: Outcome | None = None,
+) -> Run | None:
+    """Return the newest run of any of the probes, or None; `until`: that started before it."""
+    if until is not None:
+        pages = (
+            history.runs(desk.journal, probe=probe, outcome=outcome, until=until, limit=1)[0]
+            for probe in probes
+        )
+        return max(chain.from_iterable(pages), key=lambda run: run.started_at, default=None)
     config = desk.config
     places = [(probe, place) for probe in probes for place in config.probes[probe].locations]
     found = [each.last for each in history.recent(desk.journal, places, 1) if each.last]

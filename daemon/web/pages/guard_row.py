@@ -14,7 +14,7 @@ from daemon.audit import AuditEntry
 from daemon.engine import utc_now
 from daemon.guard import GuardRefuses, GuardState, advance
 from daemon.guard.messages import OperatorAsked
-from daemon.guard.words import WORDS
+from daemon.guard.words import yours
 from daemon.history import RunMark
 from daemon.web.desk import Desk
 from daemon.web.views.guard import GuardView, guard_etag, guard_view
@@ -62,7 +62,7 @@ def guard_row(desk: Desk, name: str, probes: Iterable[ProbeView]) -> GuardRow:
         view=view,
         etag=etag,
         why=_why(view),
-        yours=WORDS[view.phase].yours,
+        yours=yours(spec, view.phase),
         changed=next(iter(changes), None),
         marks=newest_marks(each for each in probes if each.name in spec.probes),
         refused={verb: refusal(spec, state, verb, utc_now()) for verb in VERBS},
@@ -93,7 +93,8 @@ def _why(view: GuardView) -> str:
     if view.latched:
         return f"latched: {view.latched}"
     if view.kill is not None:
-        told = f"{view.kill.reason} (asked by {view.kill.by})"
+        by_hand = "" if view.kill.by == "guard" else f" (asked by {view.kill.by})"
+        told = f"{view.kill.reason}{by_hand}"
         return told if not view.kill.failure else f"{view.kill.failure}; killed for: {told}"
     if view.hold is not None:
         return f"held by {view.hold.by}: {view.hold.reason}"

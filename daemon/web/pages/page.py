@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from importlib.metadata import version
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-from flask import Flask, Response, make_response, render_template
+from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import generate_csrf
 from jinja2 import StrictUndefined
 
@@ -63,6 +63,15 @@ def problem_page(status: int, detail: str) -> Response:
     return render("problem.html", status, title=HTTPStatus(status).phrase, detail=detail)
 
 
+def here() -> str:
+    """Return the path and query of the page under way as a URL writes them, for a way back to it.
+
+    Decoded, a name with a `?` or a line break in it would lead elsewhere, or nowhere.
+    """
+    query = request.query_string.decode("ascii", "replace")
+    return quote(request.path) + (f"?{query}" if query else "")
+
+
 def local_path(text: str) -> str:
     """Return `text` where it is a path of this site, else `/`.
 
@@ -81,7 +90,9 @@ def register(app: Flask) -> None:
     """Give templates their filters, forms their keys, and errors of pages their page."""
     app.extensions[PAGE] = problem_page
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(csrf_token=generate_csrf, fresh_key=lambda: str(uuid4()))
+    app.jinja_env.globals.update(
+        csrf_token=generate_csrf, fresh_key=lambda: str(uuid4()), here=here
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     # A name that a template misspells must fail a test, not show nothing at 03:00.
     app.jinja_env.undefined = StrictUndefined
