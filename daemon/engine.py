@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import Connection, func, select
 
-from config.schema import Config
+from config.schema import Config, GuardSpec
 from daemon.audit import Signed
 from daemon.circuits import Circuits
 from daemon.concerned import concerned
@@ -202,7 +202,7 @@ class Engine:
             if expect is not None:
                 expect(spec, state)
             folded = self._states.fold(turn, spec, lambda _turn, _state: asked)
-            before, after = phase(spec, state, now), phase(spec, folded[1], now)
+            before, after = _standing(spec, state, now), _standing(spec, folded[1], now)
             signed = Signed(asked.by, asked.reason, request_id)
             turn.sign(signed, asked.verb, f"guard {guard}", now, before=before, after=after)
         self._settle([folded])
@@ -344,3 +344,13 @@ def newest_flip(db: Connection, flag: str) -> int:
 
 def _accepted(known: Collection[object]) -> str:
     return f"{len(known)} accepted"
+
+
+def _standing(spec: GuardSpec, state: GuardState, now: datetime) -> str:
+    # A kill's phase outranks a hold and a reset under way: by it alone, the audit would say that
+    # such an act changed nothing.
+    label = phase(spec, state, now)
+    held = state.held(now) and label is not Phase.HELD
+    resetting = state.kill is not None and state.kill.resetting
+    more = (("held", held), ("resetting", resetting))
+    return ", ".join((label.value, *(word for word, is_so in more if is_so)))

@@ -172,7 +172,7 @@ _INVISIBLE = (
 
 _BIG = (
     Hostile("megabyte", "to fill memory", "A", 1_000_000, "AAAA"),
-    Hostile("nested", "to exhaust a parser", "<b>", 100_000, "<b><b>"),
+    Hostile("nested", "to exhaust a parser", "<div>", 100_000, "<div><div>"),
     Hostile("entity bomb", "to grow when decoded", "&amp;", 50_000, "&amp;"),
 )
 

@@ -116,7 +116,7 @@ class Ground:
         self.room.engine.apply_pending()
         self.runs[spot] = [*runs, *said]
         incident = self.room.engine.state(spot.guard).incident
-        assert incident is not None, f"{spot.hostile.name} did not trip its guard: {bad}"
+        assert incident is not None, f"{spot.hostile.name} did not trip its guard: {bad.reason}"
         self.incidents[spot] = incident.id
 
     def write_past_us(self, spot: Spot) -> None:
@@ -187,10 +187,12 @@ def a_stage(store: SqlFlagStore) -> Iterator[str]:
     server = serve(app, "127.0.0.1", 0)
     thread = Thread(target=server.run)
     thread.start()
-    yield server.url
-    server.close()
-    thread.join(15)
-    assert not thread.is_alive()
+    try:
+        yield server.url
+    finally:
+        server.close()
+        thread.join(15)
+        assert not thread.is_alive()
 
 
 @contextmanager

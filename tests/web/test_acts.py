@@ -153,9 +153,18 @@ def test_every_act_on_a_guard_is_signed_with_what_it_changed(room: Room) -> None
         ("hold", "armed", "held", "pat", "because"),
         ("release", "held", "armed", "pat", "because"),
         ("trip", "armed", "killing", "pat", "because"),
-        ("reset", "killed_unverified", "killed_unverified", "pat", "because"),
+        ("reset", "killed_unverified", "killed_unverified, resetting", "pat", "because"),
     ]
     assert first_broken(room.audited()) is None
+
+
+def test_a_hold_after_a_kill_is_signed_as_a_hold(room: Room) -> None:
+    client = room.app().test_client()
+    for verb in ("trip", "hold", "release"):
+        act(client, verb, by="pat")
+    changes = [(row.before, row.after) for row in room.audited(f"guard {GUARD}")]
+    killed = "killed_unverified"
+    assert changes[1:] == [(killed, f"{killed}, held"), (f"{killed}, held", killed)]
 
 
 def test_an_act_that_is_refused_is_not_signed(room: Room) -> None:

@@ -49,8 +49,8 @@ def harmless(page: Page, visit: Visit) -> None:
 def _open(page: Page, visit: Visit) -> None:
     for _ in range(3):  # what was raw may still be sending the browser elsewhere
         with suppress(PlaywrightError):
-            page.goto(visit.url(CORNER), wait_until="commit", timeout=5000)
-            page.locator("body[data-planted]").wait_for(timeout=5000, state="attached")
+            page.goto(visit.url(CORNER), wait_until="commit", timeout=8000)
+            page.locator("body[data-planted]").wait_for(timeout=8000, state="attached")
             return
     promise(False, "the hostile page plants its texts")
 
