@@ -75,12 +75,22 @@ class Detector:
         answer = self.page.goto(url, wait_until="load")
         if update:
             self._update()
-        found: dict[str, Any] = self.page.evaluate("window.tripflagWatch()")
+        found = self._found()
         troubles = [*self._events, *_troubles(found, url)]
         if answer is None or answer.status != status:
             troubles.append(f"answered {answer and answer.status}, not {status}")
         elements, born = frozenset(found["elements"]), frozenset(found["born"])
         return Sight(found["told"], elements, born, found["title"], troubles)
+
+    def _found(self) -> dict[str, Any]:
+        found: dict[str, Any]
+        try:
+            found = self.page.evaluate("window.tripflagWatch()")
+        except PlaywrightError as cause:  # it is being sent away right now
+            self._events.append(f"it cannot be read: {cause.message.splitlines()[0]}")
+            self.page.wait_for_load_state()
+            found = self.page.evaluate("window.tripflagWatch()")
+        return found
 
     def _update(self) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os  # H1DEBUG
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -52,12 +51,15 @@ class Spot:
         return f"probe_{self.number}"
 
     @property
+    def control(self) -> str:
+        return f"control_{self.number}"
+
+    @property
     def flag(self) -> str:
         return f"flag_{self.number}"
 
 
-_N = int(os.environ.get("H1N", "1"))  # H1DEBUG
-SPOTS = tuple(Spot(number, each) for number, each in enumerate((*HARMLESS, *CORPUS[::_N])))
+SPOTS = tuple(Spot(number, each) for number, each in enumerate((*HARMLESS, *CORPUS)))
 
 
 @dataclass
@@ -104,11 +106,10 @@ class Ground:
         """Let the spot's guard decide, and act, because of its text."""
         self.plant(spot.hostile)
         bad = self.walk(spot.probe)
-        said = [self.walk(name) for name in ("said", "number")]
+        said = [self.walk("said" if spot.number % 2 else "number")]
         runs = [
             bad,
-            again(control, Purpose.CONTROL),
-            again(bad, Purpose.CONFIRM),
+            again(control, Purpose.CONTROL, probe=spot.control),
             again(bad, Purpose.CONFIRM),
         ]
         for run in (*runs, *said):
@@ -130,18 +131,17 @@ class Ground:
             self.strange_flags.append(name)
 
 
-def again(run: Run, purpose: Purpose) -> Run:
+def again(run: Run, purpose: Purpose, **more: Any) -> Run:
     """Return a run as if it was walked once more, now."""
     id_ = f"{run.id[:20]}-{datetime.now(UTC).timestamp():.6f}"
-    return replace(run, id=id_, purpose=purpose, started_at=datetime.now(UTC))
+    return replace(run, id=id_, purpose=purpose, started_at=datetime.now(UTC), **more)
 
 
 def config_for(folder: Path, stage: str) -> Config:
-    """One guard, probe and flag per spot; one control and one proof for all."""
+    """One guard, probe and flag per spot; one proof for all."""
     walk = {"target": "stage", "journey": "hostile", "timeout_s": 30}
     calm = {**walk, "journey": "harmless", "interval_s": None, "params": {"flag": "none"}}
     probes: dict[str, Any] = {
-        "control": calm,
         "proof": calm,
         "said": {
             "kind": "request",
@@ -155,13 +155,15 @@ def config_for(folder: Path, stage: str) -> Config:
     for spot in SPOTS:
         ends = "as expected" if spot.number % 2 else "badly"
         probes[spot.probe] = {**walk, "params": {"flag": spot.flag, "ends": ends}}
+        probes[spot.control] = calm  # shared, each run of it would be told to every guard
         guards[spot.guard] = {
             "flag": spot.flag,
             "mode": "enforce",
             "probes": [spot.probe],
-            "control": "control",
+            "control": spot.control,
             "proof": "proof",
-            "confirmations": 2,
+            "confirmations": 1,
+            "hard_confirmations": 1,
             "rules": [{"rule": "consecutive_failures", "limit": 1}],
         }
     return Config.model_validate(
@@ -224,7 +226,7 @@ def a_ground(folder: Path) -> Iterator[Ground]:
 
 
 def _happen(ground: Ground) -> None:
-    control = ground.walk("control")
+    control = ground.walk("proof")
     for spot in SPOTS:
         ground.trip(spot, control)
     params = {"flag": SPOTS[0].flag, "ends": "well"}

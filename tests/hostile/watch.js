@@ -57,10 +57,11 @@
     return ids.filter((each, index) => ids.indexOf(each) !== index);
   }
 
-  // Everything that somebody sees or hears: text, and attributes that are shown or read out.
+  // Everything that somebody sees or hears: text, and attributes that are shown or read out. What a
+  // field holds is somebody's to send back, and must stay exactly as it is.
   function told() {
     const words = [document.title, document.body.textContent];
-    for (const name of ["title", "alt", "aria-label", "placeholder", "value"]) {
+    for (const name of ["title", "alt", "aria-label", "placeholder"]) {
       for (const each of document.querySelectorAll(`[${name}]`)) words.push(each.getAttribute(name));
     }
     return words.join(" ");

@@ -16,7 +16,7 @@ async function plant() {
     () => { console.error("said: %s", text, { [line]: line }); },
     () => { setTimeout(() => { throw new Error(text); }); },
     () => { Promise.reject(new Error(text)); },
-    () => { alert(line); },
+    () => { confirm(line); },
     // Before the address changes: Chromium loads nothing relative to one with a line break and a tag.
     () => fetch(`/v0/feature_toggles?hostile=1&cookie_id=${encodeURIComponent(line.toWellFormed())}`)
       .then((answer) => answer.json()),
