@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
@@ -39,6 +40,8 @@ class Metrics(Collector):
         registry = self._own = CollectorRegistry()
         self.circuits = CircuitMetrics(registry)
         self.drills = DrillMetrics(registry)
+        self._showing = Lock()
+        self._shown: dict[str, Phase] = {}
         self._phase = Gauge(
             "tripflag_guard_phase",
             "1 for the phase that the guard is in.",
@@ -156,14 +159,21 @@ class Metrics(Collector):
 
     def forget_guard(self, guard: str) -> None:
         """Drop every series of a guard that is no longer configured."""
-        self._phase.remove_by_labels({"guard": guard})
+        with self._showing:
+            self._shown.pop(guard, None)
+            self._phase.remove_by_labels({"guard": guard})
         self._kill_seconds.remove_by_labels({"guard": guard})
         self._rung_seconds.remove_by_labels({"guard": guard})
 
     def guard_is(self, guard: str, phase: Phase) -> None:
         """Show a guard's phase."""
-        for each in Phase:
-            self._phase.labels(guard, each.value).set(each is phase)
+        with self._showing:
+            # Asked of every guard whenever one of them was told something: most are as they were.
+            if self._shown.get(guard) is phase:
+                return
+            for each in Phase:
+                self._phase.labels(guard, each.value).set(each is phase)
+            self._shown[guard] = phase
 
     def flip_written(self, flag: str, to: bool, by: str, took_s: float) -> None:
         """Count an acknowledged write; `by` is reduced to guard or operator."""

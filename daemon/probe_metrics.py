@@ -19,6 +19,9 @@ from prometheus_client.metrics_core import Metric
 from probes.model import Outcome, Run
 
 _HEAD = "# HELP "
+#: Steps of a probe that get series of their own; a journey may name its steps after a page's text.
+MAX_STEPS = 60
+OTHER_STEP = "(other steps)"
 
 
 class OneProbe:
@@ -27,6 +30,7 @@ class OneProbe:
     def __init__(self, job: str, buckets_s: tuple[float, ...]) -> None:
         self.registry = registry = CollectorRegistry()
         self._job = job
+        self._steps: set[str] = set()
         by_run = ("job", "instance", "location")
         self._success = Gauge(
             "probe_success", "1 if the last run that judged passed.", by_run, registry=registry
@@ -92,7 +96,7 @@ class OneProbe:
         if run.outcome.judges:
             self._success.labels(job, instance, location).set(run.outcome is not Outcome.FAILED)
         for step in run.steps:
-            self._step_seconds.labels(job, step.name).observe(step.duration_s)
+            self._step_seconds.labels(job, self._known(step.name)).observe(step.duration_s)
         self._measured(run)
         if run.exposure is not None:
             flag, value = run.exposure.flag, run.exposure.value
@@ -101,6 +105,13 @@ class OneProbe:
                 self._exposed.remove_by_labels(gone)
             else:
                 self._exposed.labels(job, location, flag).set(value)
+
+    def _known(self, step: str) -> str:
+        if step not in self._steps:
+            if len(self._steps) == MAX_STEPS:
+                return OTHER_STEP
+            self._steps.add(step)
+        return step
 
     def _measured(self, run: Run) -> None:
         vitals = {} if run.vitals is None else asdict(run.vitals)

@@ -10,10 +10,12 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.metrics import Metrics
+from daemon.probe_metrics import MAX_STEPS, OTHER_STEP
 from probes.model import Exposure, Outcome, Run, Step, Vitals
 from tests.daemon.build import run as a_run
 
 SITE = "http://va.test"
+STEPS = "tripflag_step_duration_seconds"
 
 
 @pytest.fixture
@@ -77,3 +79,15 @@ def test_a_removed_probe_leaves_nothing_behind(metrics: Metrics) -> None:
     metrics.probes.expect("one", ("local",))
     zero = 'tripflag_runs_total{job="one",location="local",outcome="passed"} 0.0'
     assert zero in metrics.exposition().decode()
+
+
+def test_steps_named_after_a_pages_text_are_bounded(metrics: Metrics) -> None:
+    for number in range(MAX_STEPS + 20):
+        steps = (Step(f"read {number}", Outcome.PASSED, 0.1),)
+        metrics.probes.came_in(walked("one", steps=steps), SITE)
+    text = metrics.exposition().decode()
+    counts = [
+        line for line in text.splitlines() if line.startswith(f"{STEPS}_count") and "one" in line
+    ]
+    assert len(counts) == MAX_STEPS + 1
+    assert f'{STEPS}_count{{job="one",step="{OTHER_STEP}"}} 21.0' in counts
