@@ -1,4 +1,8 @@
-"""One hostile room for all tests of this folder."""
+"""One hostile room for all tests of this folder, and its browser; both end with the folder.
+
+Playwright runs one loop in a thread: a browser that stayed open would fail every later test that
+starts its own.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from tests.web.conftest import browser, build, locked, room, served
 __all__ = ["browser", "build", "locked", "room", "served"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("hostile")
     with ExitStack() as stack:
@@ -26,7 +30,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def url(ground: Ground) -> Iterator[str]:
     """Address of the room's web."""
     with capture_logs(), _served(ground) as address:
