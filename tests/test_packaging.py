@@ -41,5 +41,7 @@ def test_no_dependency_claims_the_name_of_a_room() -> None:
 
 
 def test_the_locks_name_no_registry() -> None:
-    for lock in (*ROOT.glob("*.lock"), ROOT / "probes/assets/package-lock.json"):
+    folders = ("probes/assets", "daemon/web/assets")
+    fronts = [ROOT / folder / "package-lock.json" for folder in folders]
+    for lock in (*ROOT.glob("*.lock"), *fronts):
         assert "://" not in lock.read_text(), lock.name
