@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from daemon.web import WebServer
 from tests.web.conftest import GUARD, Look, Room
@@ -14,6 +15,17 @@ from tests.web.test_dashboard import act, card, do
 pytestmark = pytest.mark.browser
 
 Serve = Callable[[Room], WebServer]
+#: What an event of the stream does.
+SOON = "import('/static/live-news.js').then((news) => news.soon())"
+#: Remembers each phase that the guard's row showed.
+PHASES_SHOWN = f"""() => {{
+  const now = () => document.querySelector('[data-guard={GUARD}] .phase[data-phase]').dataset.phase;
+  window.phasesShown = [now()];
+  new MutationObserver(() => {{
+    if (window.phasesShown.at(-1) !== now()) window.phasesShown.push(now());
+  }}).observe(document.body, {{ subtree: true, childList: true, attributes: true }});
+  return window.phasesShown;
+}}"""
 
 
 def test_what_happens_is_seen_and_said_without_a_reload(
@@ -31,6 +43,73 @@ def test_what_happens_is_seen_and_said_without_a_reload(
     expect(card(page).locator(".phase")).to_have_text("■ KILLED")
     assert page.evaluate("window.same") is True
     assert look.complaints == []
+
+
+def held_looks(look: Look, url: str) -> list[Route]:
+    """Count the looks that the page takes at the overview, and hold the first one up."""
+    page, held = look.page, []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.goto(url)
+    expect(page.locator("#link")).to_have_text("live")
+    page.route(f"{url}/", hold)
+    return held
+
+
+def taken(page: Page, held: list[Route], looks: int) -> None:
+    """Wait until the page has taken so many looks."""
+    for _ in range(60):
+        if len(held) >= looks:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(held)} looks within 3 s, not {looks}")
+
+
+def test_what_happens_during_a_look_is_looked_at_again(
+    room: Room, served: Serve, look: Look
+) -> None:
+    """The look may have been answered before it happened."""
+    page = look.page
+    held = held_looks(look, served(room).url)
+    page.evaluate(SOON)
+    taken(page, held, 1)
+    page.evaluate(SOON)
+    held[0].continue_()
+    taken(page, held, 2)
+
+
+def test_many_events_do_not_put_a_look_off(room: Room, served: Serve, look: Look) -> None:
+    """Forty probes make more events than there are pauses."""
+    page = look.page
+    held = held_looks(look, served(room).url)
+    page.evaluate(f"window.storm = setInterval(() => {SOON}, 40)")
+    taken(page, held, 1)
+    held[0].continue_()
+    taken(page, held, 2)
+    page.evaluate("clearInterval(window.storm)")
+
+
+def test_an_old_look_is_not_folded_in_over_an_acts_answer(
+    room: Room, served: Serve, look: Look
+) -> None:
+    page = look.page
+    held = held_looks(look, served(room).url)
+    page.evaluate(SOON)
+    taken(page, held, 1)
+    old = held[0].fetch()
+    assert "armed" in old.text()
+    assert page.evaluate(PHASES_SHOWN) == ["armed"]
+    do(card(page), "Hold")
+    expect(card(page).locator(".phase")).to_contain_text("HELD")
+    with suppress(Error):  # the page gave it up
+        held[0].fulfill(response=old)
+    taken(page, held, 2)
+    expect(page.get_by_role("status")).to_have_text("Held. It is in the audit.")
+    assert page.evaluate("window.phasesShown") == ["armed", "held"]
 
 
 def test_a_page_without_the_stream_asks_every_few_seconds(

@@ -1,6 +1,6 @@
 // Forms of acts, sent without leaving the page: a refusal is said in the form, and nothing typed is lost.
 
-import { soon } from "./live-news.js";
+import { overtake, soon } from "./live-news.js";
 import { fold, parse } from "./live-page.js";
 
 const NAME = "tripflag.by";
@@ -51,6 +51,7 @@ async function send(form) {
     form.removeAttribute("data-busy");
     close(form.closest("details"));
     form.reset();
+    overtake();
     fold(page);
     const done = document.querySelector("main .done");
     if (done) document.querySelector("#said").textContent = done.textContent;

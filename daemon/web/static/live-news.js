@@ -6,15 +6,20 @@ const KINDS = ["message", "reset", "run", "guard", "flag", "incident", "circuit"
 const POLL_MS = 5000;
 const HIDDEN_MS = 15000;
 const SETTLE_MS = 150; // one act makes several events
+const REST_MS = 500; // between two looks, however much happens: each costs the daemon a page
 const STREAM_AGAIN_MS = 60000;
 const PATIENCE_MS = 8000;
+
+const OVERTAKEN = "a newer page came";
 
 const WORDS = { live: "live", polling: "live, every 5 s", lost: "The daemon does not answer. What you see is old." };
 
 let look = null;
 let timer = 0;
+let due = Infinity; // when the timer fires
+let rested = 0; // no look before
 let looking = null;
-let again = false;
+let again = false; // something happened during a look: what it brings may be from before
 let streaming = false;
 let missed = 0;
 
@@ -27,21 +32,31 @@ export function follow(refresh) {
   addEventListener("online", soon);
 }
 
-// Looks again at once; called after a form was sent, too.
+// Looks again at once; called after a form was sent, too. Never puts a look off: many probes make
+// more events than there are pauses.
 export function soon() {
-  plan(SETTLE_MS);
+  if (looking) again = true;
+  else if (due > performance.now() + SETTLE_MS) plan(SETTLE_MS);
+}
+
+// The answer to a form is newer than a look under way: that one must not be folded in over it.
+export function overtake() {
+  if (!looking) return;
+  again = true;
+  looking.abort(OVERTAKEN);
 }
 
 function plan(ms) {
+  const now = performance.now();
+  due = Math.max(now + ms, rested);
   clearTimeout(timer);
-  timer = setTimeout(run, ms);
+  timer = setTimeout(run, due - now);
 }
 
 async function run() {
-  if (looking) {
-    again = true;
-    return;
-  }
+  if (looking) return;
+  due = Infinity;
+  again = false;
   looking = new AbortController();
   const late = setTimeout(() => looking.abort(), PATIENCE_MS);
   try {
@@ -50,16 +65,14 @@ async function run() {
     show(streaming ? "live" : "polling");
   } catch (error) {
     if (error instanceof Gone) return location.reload();
-    missed += 1;
+    if (looking.signal.reason !== OVERTAKEN) missed += 1;
     if (missed > 1) show("lost");
   } finally {
     clearTimeout(late);
     looking = null;
+    rested = performance.now() + REST_MS;
   }
-  if (again) {
-    again = false;
-    return soon();
-  }
+  if (again) return soon();
   // Ages and limits pass by themselves: also a live page looks now and then.
   plan(missed === 1 ? 1000 : document.hidden || (streaming && missed === 0) ? HIDDEN_MS : POLL_MS);
 }
@@ -75,7 +88,7 @@ function listen() {
   stream.addEventListener("error", () => {
     streaming = false;
     if (missed === 0) show("polling");
-    plan(1000);
+    if (!looking) plan(1000);
     if (stream.readyState === EventSource.CLOSED) setTimeout(listen, STREAM_AGAIN_MS); // refused: too many listen
   });
   // A stream of a page that is left would hold one of the daemon's few places.
