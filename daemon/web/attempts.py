@@ -20,7 +20,8 @@ class Attempts:
     """Counts wrong tokens by address, in memory: a restart forgets them.
 
     Behind a proxy every address is the proxy's: its clients are then counted together, and one that
-    guesses shuts out for a minute who sends a token through it. Sessions go on.
+    guesses shuts out for a minute who sends a token of the configuration through it. Tokens that
+    we made are not asked for here, and sessions go on.
     """
 
     def __init__(self, allowed: str = ALLOWED) -> None:
@@ -28,8 +29,8 @@ class Attempts:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def check(self, address: str) -> None:
-        """Refuse every token from an address that sent too many wrong ones, right ones too: else
-        the refusal would tell which is which.
+        """Refuse every token that somebody may have chosen from an address that sent too many
+        wrong ones, right ones too: else the refusal would tell which is which.
 
         Raises:
             Refused: 429, with the seconds to wait in `Retry-After`.

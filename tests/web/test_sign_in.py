@@ -309,6 +309,23 @@ def test_a_session_goes_on_while_its_address_is_shut_out(inside: FlaskClient) ->
     assert inside.get("/api/v1/guards").status_code == 200
 
 
+def test_a_token_that_we_made_is_let_in_where_somebody_else_guesses(locked: Room) -> None:
+    """Behind a proxy all have one address: rubbish must not lock out who comes to stop a kill."""
+    app = locked.app()
+    client = app.test_client()
+    with app.app_context():
+        who = Signed("pat", "why")
+        _, secret = current_tokens().create("root", Role.ADMIN, who, datetime.now(UTC))
+    for _ in range(11):
+        client.get("/api/v1/guards", headers=bearer("wrong"))
+    assert client.get("/api/v1/guards", headers=bearer(OPERATOR)).status_code == 429
+    assert client.get("/api/v1/guards", headers=bearer(secret)).status_code == 200
+    assert sign_in(client, secret).status_code == 303
+    with app.app_context():
+        current_tokens().revoke("root", who, datetime.now(UTC), admin_configured=True)
+    assert client.get("/api/v1/guards", headers=bearer(secret)).status_code == 429
+
+
 def test_right_and_outlived_tokens_are_never_counted(locked: Room) -> None:
     app = locked.app()
     client = app.test_client()
