@@ -38,12 +38,13 @@ class Answers:
     """Owns the answers. Every method may be called from any thread; one daemon has the journal."""
 
     journal: Journal
-    #: Acts of this process that have no answer yet: what else has none died with its daemon.
+    #: Acts of this process that have no answer yet: what else has none left none.
     _under_way: set[tuple[str, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self, caller: str, key: str, fingerprint: str, now: datetime) -> Given | None:
-        """Take a key for an act, and return None: the act may be done; `give` or `drop` ends it.
+        """Take a key for an act, and return None: the act may be done; `give`, `drop` or `leave`
+        ends it.
 
         Returns the answer instead where this very act was answered before.
 
@@ -53,7 +54,7 @@ class Answers:
 
         Raises:
             KeyReused: another act was asked for under this key.
-            KeyRefused: the act is under way, or a daemon died in it.
+            KeyRefused: the act is under way, or it left no answer.
             JournalError: nothing was claimed.
         """
         place = (caller, key)
@@ -83,8 +84,9 @@ class Answers:
                 "second for its answer"
             )
         raise KeyRefused(
-            "the daemon died in the first request with this Idempotency-Key, and nobody knows how "
-            "far it came: look at the resource, and if the act is still needed take a new key"
+            "the first request with this Idempotency-Key left no answer that could be repeated, "
+            "and nobody knows how far it came: look at the resource, and if the act is still "
+            "needed take a new key"
         )
 
     def give(self, caller: str, key: str, given: Given) -> None:
@@ -101,16 +103,21 @@ class Answers:
             self._under_way.discard((caller, key))
 
     def drop(self, caller: str, key: str) -> None:
-        """Give a claimed key back: the act failed, and may be tried anew under it.
+        """Give a claimed key back: nothing of the act was committed, and it may be tried anew.
 
         Raises:
             JournalError: as for `give`.
         """
-        try:
-            with self.journal.turn() as turn:
-                turn.db.execute(delete(ANSWERS).where(_is(caller, key)))
-        finally:
-            self._under_way.discard((caller, key))
+        with self._lock:  # or a claim between the two would lose its place among those under way
+            try:
+                with self.journal.turn() as turn:
+                    turn.db.execute(delete(ANSWERS).where(_is(caller, key)))
+            finally:
+                self._under_way.discard((caller, key))
+
+    def leave(self, caller: str, key: str) -> None:
+        """End a claimed act, done or half done, whose answer must not be repeated: nor is it."""
+        self._under_way.discard((caller, key))
 
 
 def prune(turn: Turn, now: datetime) -> None:

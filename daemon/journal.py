@@ -7,6 +7,7 @@ together or not at all, so `kill -9` at any instruction loses no decision and re
 from __future__ import annotations
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,6 +51,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = _lock(path)
+        self._mine = threading.local()
         self.engine = create_engine(
             f"sqlite:///{path}",
             connect_args={"timeout": BUSY_MS / 1000},
@@ -89,6 +91,12 @@ class Journal:
                 f"cannot write the journal {self.path}: {cause.orig}. Free disk space or mend the "
                 "file's permissions; nothing of this turn was kept"
             ) from cause
+        self._mine.committed = self.committed + 1
+
+    @property
+    def committed(self) -> int:
+        """How many turns the calling thread has committed."""
+        return int(getattr(self._mine, "committed", 0))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

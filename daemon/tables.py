@@ -231,7 +231,8 @@ SECRETS = Table(
 )
 
 #: Answers already given to acts with an Idempotency-Key. `status` NULL: the act is under way, or
-#: the daemon died in it. `caller`: the token's id.
+#: left no answer: the daemon died in it, or the answer must not be repeated. `caller`: the token's
+#: id.
 ANSWERS = Table(
     "answers",
     metadata,

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 import structlog
@@ -28,6 +29,15 @@ HEADER = "Idempotency-Key"
 _ANSWERS = "tripflag_answers"
 _KEY = re.compile(r"[!-~]{1,255}")
 _KEPT = ("Content-Type", "ETag", "Location")
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """The key of the act under way, and how many turns this thread had committed before it."""
+
+    caller: str
+    key: str
+    committed: int
 
 
 def register(app: Flask) -> None:
@@ -54,7 +64,7 @@ def _replay() -> Response | None:
     except KeyRefused as cause:
         raise Refused(409, str(cause)) from None
     if given is None:
-        g.idempotency = (owner, key)
+        g.idempotency = _Claimed(owner, key, current_desk().journal.committed)
         return None
     sent = Response(given.body, given.status, json.loads(given.headers))
     sent.headers["Idempotency-Replayed"] = "true"
@@ -62,21 +72,31 @@ def _replay() -> Response | None:
 
 
 def _keep(sent: Response) -> Response:
-    claimed: tuple[str, str] | None = g.pop("idempotency", None)
+    claimed: _Claimed | None = g.pop("idempotency", None)
     if claimed is None:
         return sent
+    place = (claimed.caller, claimed.key)
     try:
-        # A fault of ours may be gone the next time: that answer must not be repeated for a day.
-        if sent.status_code >= 500:
-            _answers().drop(*claimed)
-        else:
+        if sent.status_code < 500:
             headers = {name: sent.headers[name] for name in _KEPT if name in sent.headers}
             body = sent.get_data(as_text=True)
-            _answers().give(*claimed, Given(sent.status_code, json.dumps(headers), body))
+            _answers().give(*place, Given(sent.status_code, json.dumps(headers), body))
+        # A fault of ours may be gone the next time: that answer must not be repeated for a day.
+        elif current_desk().journal.committed == claimed.committed:
+            _answers().drop(*place)
+        else:  # it came after the act, or a part of it: under this key nothing is done twice
+            _answers().leave(*place)
     except JournalError as cause:
         # The act is done and its answer true; only a repetition will be refused.
         log.warning("answer not kept", error=str(cause))
     return sent
+
+
+def keep_no_answer() -> None:
+    """Let nothing keep the answer of the request under way; its key stays taken."""
+    claimed: _Claimed | None = g.pop("idempotency", None)
+    if claimed is not None:
+        _answers().leave(claimed.caller, claimed.key)
 
 
 def _answers() -> Answers:

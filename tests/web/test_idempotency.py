@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from daemon import answers, history
 from daemon.answers import Answers
+from daemon.journal import JournalError
 from daemon.tables import ANSWERS
 from daemon.turn import Turn
 from tests.web.conftest import BOTH, FLAG, GUARD, OPERATOR, Build, Room, bearer, race
@@ -21,6 +23,10 @@ from tests.web.conftest import BOTH, FLAG, GUARD, OPERATOR, Build, Room, bearer,
 HOLD = f"/api/v1/guards/{GUARD}/hold"
 TRIP = f"/api/v1/guards/{GUARD}/trip"
 REASON = {"reason": "because"}
+LEFT = (
+    "the first request with this Idempotency-Key left no answer that could be repeated, and nobody "
+    "knows how far it came: look at the resource, and if the act is still needed take a new key"
+)
 
 
 def post(client: FlaskClient, path: str = HOLD, key: str = "k-1", **body: Any) -> TestResponse:
@@ -137,8 +143,7 @@ def test_an_act_that_a_daemon_died_in_is_told_as_that(room: Room, client: FlaskC
     answer = post(room.app().test_client())
     assert (answer.status_code, answer.get_json()["detail"]) == (
         409,
-        "the daemon died in the first request with this Idempotency-Key, and nobody knows how far "
-        "it came: look at the resource, and if the act is still needed take a new key",
+        LEFT,
     )
     assert post(room.app().test_client(), key="k-2").status_code == 200
 
@@ -150,6 +155,38 @@ def test_a_fault_of_ours_is_not_kept(room: Room, client: FlaskClient) -> None:
         assert (answer.status_code, replayed(answer)) == (503, False)
     with room.journal.reading() as db:
         assert db.execute(ANSWERS.select()).all() == []
+
+
+def test_an_act_that_was_committed_before_a_fault_of_ours_is_not_done_again_under_its_key(
+    room: Room, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise JournalError("the disk is full")
+
+    # Decided and signed, but what applies it at once cannot.
+    monkeypatch.setattr(room.engine, "apply_pending", away)
+    assert post(client).status_code == 503
+    monkeypatch.undo()
+    for _ in range(2):
+        again = post(client)
+        assert (again.status_code, again.get_json()["detail"]) == (409, LEFT)
+    assert [row.action for row in room.audited()] == ["hold"]
+    assert post(client, key="k-2").status_code == 200
+
+
+def test_a_key_is_free_again_after_a_fault_before_anything_was_committed(
+    room: Room, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert post(client, key="k-0").status_code == 200  # what this thread committed before is no act
+
+    def away(*_: object, **__: object) -> None:
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(Turn, "sign", away)
+    assert post(client).status_code == 503
+    monkeypatch.undo()
+    assert post(client).status_code == 200
+    assert [row.action for row in room.audited()] == ["hold", "hold"]
 
 
 def test_a_request_whose_body_is_refused_can_be_mended_only_under_a_new_key(
@@ -211,3 +248,27 @@ def test_a_first_that_ends_while_its_repetition_is_looked_at_is_not_called_dead(
     again = given.claim("ann", "k-1", "same", now)
     assert again is not None
     assert again.body == "done"
+
+
+def test_a_key_that_is_given_back_while_it_is_claimed_anew_stands_for_the_new_act(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, now, turn = Answers(room.journal), datetime.now(UTC), room.journal.turn
+    assert given.claim("ann", "k-1", "same", now) is None
+    claims: list[threading.Thread] = []
+
+    @contextmanager
+    def then_it_is_asked_for_anew() -> Iterator[Turn]:
+        with turn() as opened:
+            yield opened
+        monkeypatch.undo()
+        claim = threading.Thread(target=given.claim, args=("ann", "k-1", "same", now))
+        claims.append(claim)
+        claim.start()
+        claim.join(0.2)  # it ends here only where nothing makes it wait
+
+    monkeypatch.setattr(room.journal, "turn", then_it_is_asked_for_anew)
+    given.drop("ann", "k-1")
+    claims[0].join()
+    with pytest.raises(answers.KeyRefused, match="still under way"):
+        given.claim("ann", "k-1", "same", now)

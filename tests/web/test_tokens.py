@@ -150,6 +150,8 @@ def test_no_secret_or_digest_is_in_an_answer_a_log_or_the_journal(
         again = client.post(TOKENS, json=PAT, headers=key)
         secret = made["secret"]
         client.delete(f"{TOKENS}/{made['id']}", json=WHY)
+        # Its name is free again, its key is not.
+        assert client.post(TOKENS, json=PAT, headers=key).status_code == 409
         client.get("/api/v1/guards", headers=bearer(secret))
         paths = (TOKENS, f"{TOKENS}/pat@site.example", "/tokens", "/api/v1/audit", "/audit", "/")
         shown = "".join(client.get(path).text for path in paths)

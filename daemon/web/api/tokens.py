@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from flask import Response, current_app, g
+from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from daemon.answers import Answers
 from daemon.bearer import NAME, Role, Token, TokenRefused, UnknownToken, check_name
 from daemon.engine import utc_now
-from daemon.journal import JournalError
+from daemon.web import idempotency
 from daemon.web.acting import etag_of, expect, signed, tagged
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ById, Person, Reason, Reasoned
@@ -99,7 +97,8 @@ def create_token(body: NewToken) -> Response:
     even under an Idempotency-Key; revoke that token and make another.
     """
     token, secret = create(body)
-    _let_nothing_keep_the_answer()
+    # Answers under an Idempotency-Key are kept for a day, in the clear; this one holds a secret.
+    idempotency.keep_no_answer()
     sent = answer(NewTokenView(**view_of(token).model_dump(), secret=secret), 201)
     sent.headers["Location"] = f"/api/v1/tokens/{token.id}"
     sent.headers["ETag"] = token_etag(token)
@@ -162,12 +161,3 @@ def view_of(token: Token) -> TokenView:
 def token_etag(token: Token) -> str:
     """Return the ETag of what somebody who revokes a token decides upon."""
     return etag_of("token", token.id, token.name, token.role, token.expires_at, token.revoked_at)
-
-
-def _let_nothing_keep_the_answer() -> None:
-    # Answers under an Idempotency-Key are kept for a day, in the clear; this one holds a secret.
-    claimed = g.pop("idempotency", None)
-    answers = current_app.extensions.get("tripflag_answers")
-    if claimed is not None and isinstance(answers, Answers):
-        with suppress(JournalError):  # then a repetition is refused, which is as well
-            answers.drop(*claimed)
