@@ -57,6 +57,7 @@ def create_app(desk: Desk) -> OpenAPI:
         validation_error_model=problem.Problem,
         # Its pages would load from a CDN, or from packages that are not ours to ship.
         doc_ui=False,
+        static_url_path=assets.static_path(),
     )
     app.config["MAX_CONTENT_LENGTH"] = problem.BODY_LIMIT
     lend(app, desk)
@@ -108,6 +109,6 @@ def _harden(sent: Response) -> Response:
     for name, value in _HEADERS.items():
         if name.lower() not in there:
             sent.headers.add(name, value)
-    if request.endpoint == "static":
-        sent.headers["Cache-Control"] = "no-cache"  # asked for again, answered 304 by its ETag
+    if request.endpoint == "static" and sent.status_code in (200, 304):
+        sent.headers["Cache-Control"] = assets.KEPT
     return sent

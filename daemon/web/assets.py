@@ -1,9 +1,10 @@
-"""Front-end code of others, served from the packages that `make install` fetched."""
+"""Front-end files: ours, and those of others from the packages that `make install` fetched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, request
@@ -12,6 +13,9 @@ from daemon.web.server import WebError
 
 ASSETS = Blueprint("assets", __name__)
 
+OURS = Path(__file__).parent / "static"
+#: A browser need never ask again for one of ours: another content has another path.
+KEPT = "public, max-age=31536000, immutable"
 PACKAGES = Path(__file__).parent / "assets" / "node_modules"
 #: How long a browser need not ask again: they change with a release only, and then by their ETag.
 FRESH_S = 86_400
@@ -34,6 +38,17 @@ SERVED = {
     "swagger-ui.js": Asset("swagger-ui-dist/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": Asset("swagger-ui-dist/swagger-ui.css", "text/css"),
 }
+
+
+def static_path(ours: Path = OURS) -> str:
+    """Return the path below which our own files are served; it changes with any of them.
+
+    In the path, not in a query: modules import one another by their neighbours' names.
+    """
+    found = sha256()
+    for file in sorted(ours.iterdir()):
+        found.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    return f"/static/{found.hexdigest()[:16]}"
 
 
 def require(packages: Path = PACKAGES) -> None:

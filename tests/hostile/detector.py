@@ -16,7 +16,15 @@ from tests.hostile.corpus import MARK, PRODUCT
 
 _WATCH = Path(__file__).parent / "watch.js"
 #: What a page of ours may ask for, beside itself.
-_OURS = re.compile(r"/(static|assets)/[a-z0-9.-]+|/api/v1/runs/[^/]+/artifacts/screenshot")
+_OURS = re.compile(
+    r"/static/[0-9a-f]{16}/[a-z0-9.-]+|/assets/[a-z0-9.-]+"
+    r"|/api/v1/runs/[^/]+/artifacts/screenshot"
+)
+#: The page's own module, which is loaded already: its update, without its waiting.
+_UPDATE = """() => {
+  const ours = document.querySelector("head > script[type=module][src^='/static/']").src;
+  return import(ours.replace(/live\\.js$/, "live-page.js")).then((live) => live.refresh());
+}"""
 #: Characters that nobody sees, and that turn or hide what stands beside them.
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f"
@@ -94,8 +102,7 @@ class Detector:
 
     def _update(self) -> None:
         try:
-            # The page's own module, which is loaded already: its update, without its waiting.
-            self.page.evaluate("import('/static/live-page.js').then((live) => live.refresh())")
+            self.page.evaluate(_UPDATE)
         except PlaywrightError as cause:
             self._events.append(f"it cannot update itself: {cause.message.splitlines()[0]}")
 

@@ -13,7 +13,11 @@ from tests.hostile.detector import Detector, Harmless, Sight
 pytestmark = pytest.mark.browser
 
 URL = "http://page.test/"
-SAFE = "<!doctype html><html lang=en><title>Ours</title><main><p id=said>words</p></main>"
+SAFE = (
+    "<!doctype html><html lang=en><title>Ours</title>"
+    "<script type=module src=/static/0123456789abcdef/live.js></script>"
+    "<main><p id=said>words</p></main>"
+)
 LIVE = "export async function refresh() { document.querySelector('main').append(' anew'); }"
 
 #: What is on the page beside what is ours, and what the detector must say of it.

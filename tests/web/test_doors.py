@@ -7,6 +7,7 @@ import html
 import pytest
 from flask.testing import FlaskClient
 
+from daemon.web import assets
 from tests.web.conftest import FLAG, GUARD, Build, Room
 
 TRIP = f"/api/v1/guards/{GUARD}/trip"
@@ -103,7 +104,8 @@ def test_without_a_token_only_this_machine_is_served(client: FlaskClient) -> Non
 
 
 def test_every_answer_carries_the_headers_that_keep_it_harmless(client: FlaskClient) -> None:
-    for path in ("/", "/healthz", "/api/v1/overview", "/nothing", "/static/base.css"):
+    ours = f"{assets.static_path()}/base.css"
+    for path in ("/", "/healthz", "/api/v1/overview", "/nothing", ours):
         headers = client.get(path, buffered=True).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
