@@ -108,7 +108,8 @@ def killed_in_the_middle(stage: Stage, in_flight: Callable[[], object]) -> None:
     took_s = until("the flip lands", lambda: not pending_flips(stage.journal))
     assert took_s < 1.0  # retries are at most 0.5 s apart
     assert not stage.exposing()
-    assert stage.phase() is Phase.KILLED_UNVERIFIED
+    # Shown once it is written down, not before.
+    until("the guard shows it", lambda: stage.phase() is Phase.KILLED_UNVERIFIED)
     assert [(row.before, row.after) for row in flips(stage.journal)] == [("on", "off")]
     assert [row.actor for row in audit(stage.journal)] == ["ann"]
     stage.engine.poll_flags()

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.browser
 
 Serve = Callable[[Room], WebServer]
 #: What an event of the stream does.
-SOON = "import('/static/live-news.js').then((news) => news.soon())"
+SOON = (
+    "import(document.querySelector('script[type=module]').src.replace('live.js', 'live-news.js'))"
+    ".then((news) => news.soon())"
+)
 #: Remembers each phase that the guard's row showed.
 PHASES_SHOWN = f"""() => {{
   const now = () => document.querySelector('[data-guard={GUARD}] .phase[data-phase]').dataset.phase;
@@ -201,6 +204,7 @@ def test_a_hold_is_done_with_the_keyboard_alone(room: Room, served: Serve, look:
     page.keyboard.press("Escape")
     expect(summary).to_be_focused()
     page.keyboard.press("Enter")
+    expect(act(card(page), "Hold").get_by_label("Who are you?")).to_be_focused()
     page.keyboard.type("pat")
     page.keyboard.press("Tab")
     page.keyboard.type("we deploy the widget")
