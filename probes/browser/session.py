@@ -37,6 +37,10 @@ AUDIT_S = 3.0
 #: Evidence is bounded in number and length: the target is hostile until proven otherwise.
 MAX_ENTRIES = 50
 MAX_TEXT = 500
+#: An alert that opens while Chromium leaves its page cannot be dismissed any more ("Not attached to
+#: an active page"), and holds both until the run's time is over. So none opens: there is no answer
+#: to give. `confirm` and `prompt` do open: a journey may have one.
+_NO_ALERT = "window.alert = () => {};"
 
 
 class Session:
@@ -60,13 +64,14 @@ class Session:
         self.traffic: Traffic
 
     def prepare(self, script: str, inject: tuple[InjectedFault, ...] = ()) -> None:
-        """Put in cookies, measuring script, forced flags, faults, blocked hosts and listeners."""
+        """Put in cookies, scripts, forced flags, faults, blocked hosts and listeners."""
         cookies = {**self.target.cookies, **self._probe.cookies}
         origins = dict.fromkeys((self.target.base_url, self.target.api))
         self.context.add_cookies(
             [{"name": n, "value": v, "url": url} for n, v in cookies.items() for url in origins]
         )
         self.context.expose_binding("__tripflag_vitals", self._take_figures)
+        self.context.add_init_script(_NO_ALERT)
         self.context.add_init_script(script)
         # The route that was added last is asked first: a blocked host is never loaded; of several
         # faults the first one listed is met first; what is left of a request has its flags forced.

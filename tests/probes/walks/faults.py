@@ -200,3 +200,11 @@ def _say_pid(visit: Visit) -> None:
         here = Path(visit.params["here"])
         here.with_suffix(".new").write_text(str(os.getpid()))
         here.with_suffix(".new").replace(here)
+
+
+@journey("accepts")
+def accepts(page: Page, visit: Visit) -> None:
+    """Say yes to whatever the page asks, and promise that it heard so."""
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(visit.url("/"))
+    promise(page.title() == "yes", "the page is told yes", seen=page.title())
