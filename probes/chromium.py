@@ -1,21 +1,17 @@
-"""Which Chromium the probes drive, with which switches, and how one gets onto the machine.
+"""Which Chromium the probes drive, and with which switches.
 
 Standard library only, so that the command line can say what is missing before Playwright loads.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
 import re
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from config.schema import BrowserSpec
@@ -24,8 +20,6 @@ from probes.model import ProbeError
 REMEDY = "run `tripflag browser install`, or set browser.executable or TRIPFLAG_BROWSER"
 NO_SANDBOX = "--no-sandbox"
 PACKAGE = "chromium-headless-shell"
-# The node inside Playwright's wheel is linked to it; Debian's minimal systems lack it.
-NODE_LIBRARY = "libatomic1"
 # The shell starts about twice as fast as full Chromium, so it is looked for first.
 COMMANDS = (PACKAGE, "chromium")
 
@@ -47,18 +41,6 @@ DOWNLOADS = {
         "chrome-mac-*/Google Chrome for Testing.app/Contents/MacOS/Google Chrome for Testing",
     ),
 }
-
-PLAYWRIGHT = (sys.executable, "-m", "playwright")
-
-# A hundred megabytes over a slow line; a machine without a way out is refused within seconds.
-DOWNLOAD_TIMEOUT_S = 300.0
-APT_TIMEOUT_S = 600.0
-START_TIMEOUT_S = 30.0
-# A freshly booted Ubuntu upgrades itself, and holds dpkg's lock meanwhile.
-APT_OPTIONS = ("-qq", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120")
-
-Execute = Callable[[Sequence[str], float], subprocess.CompletedProcess[str]]
-Say = Callable[[str], object]
 
 
 class BrowserMissing(ProbeError):
@@ -83,7 +65,7 @@ def find(spec: BrowserSpec, env: Mapping[str, str] = os.environ) -> Path:
         BrowserMissing: nothing was found, or a path that somebody configured is wrong: then
             another browser would hide the mistake, and change what is measured.
     """
-    if (found := _search(spec, env)) is not None:
+    if (found := search(spec, env)) is not None:
         return found
     raise BrowserMissing(
         "no Chromium found: browser.executable and TRIPFLAG_BROWSER are not set, Playwright's "
@@ -98,8 +80,8 @@ def find_full(spec: BrowserSpec, env: Mapping[str, str] = os.environ) -> Path:
     Raises:
         BrowserMissing: there is none, or the configured one is the headless shell.
     """
-    found = _configured(spec, env)
-    candidates = (found,) if found else (*_downloaded(env), *_on_path_each(env))
+    found = configured(spec, env)
+    candidates = (found,) if found else (*downloaded(env), *_on_path_each(env))
     for candidate in candidates:
         # A wrapper may have any name; those of Playwright's and Debian's shells tell.
         if "headless" not in candidate.resolve().name:
@@ -128,134 +110,21 @@ def sandboxed(args: Sequence[str]) -> bool:
     return NO_SANDBOX not in args
 
 
-def execute(command: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end or its deadline; its output goes to our stderr, its errors back.
-
-    Past the deadline the command and all that it started in its group are killed, and the return
-    code is 124, as `timeout` has it; 127 means that it could not be started.
-    """
-    try:
-        process = subprocess.Popen(  # noqa: S603 - only fixed commands and the browser found
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as cause:
-        return subprocess.CompletedProcess(command, 127, stderr=str(cause))
-    with process:
-        try:
-            _, errors = process.communicate(timeout=timeout_s)
-        except BaseException as end:
-            # What sudo started is not ours to kill: then the `with` waits for it.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if not isinstance(end, subprocess.TimeoutExpired):
-                raise
-            errors = f"not done within {timeout_s:g} s"
-            return subprocess.CompletedProcess(command, 124, stderr=errors)
-    return subprocess.CompletedProcess(command, process.returncode, stderr=errors)
-
-
-def install(
-    spec: BrowserSpec | None = None,
-    env: Mapping[str, str] = os.environ,
-    *,
-    run: Execute = execute,
-    say: Say = lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
-    is_root: bool | None = None,
-) -> Path:
-    """Make sure that a Chromium and Playwright's driver start. Where they do, do nothing more.
-
-    Tries Playwright's download of its headless shell, then Debian's package.
-
-    Args:
-        say: gets one line of progress at a time.
-        is_root: None asks the system.
+def search(spec: BrowserSpec, env: Mapping[str, str]) -> Path | None:
+    """Return the Chromium that `find` would; None where none is here.
 
     Raises:
-        BrowserMissing: none of the ways worked; the remedy names the command for a person.
+        BrowserMissing: a path that somebody configured is wrong.
     """
-    spec = spec or BrowserSpec()
-    root = os.geteuid() == 0 if is_root is None else is_root
-    node = env.get("PLAYWRIGHT_NODEJS_PATH") or str(_driver().parent / "node")
-    if (tried := run((node, "-e", "0"), START_TIMEOUT_S)).returncode != 0:
-        say(f"Playwright's driver does not start: {_last_line(tried.stderr)}")
-        _as_root(("apt-get", "install", *APT_OPTIONS, NODE_LIBRARY), env, run, say, is_root=root)
-    if (ready := _ready(spec, env, run, say)) is not None:
-        say(f"Chromium is already here: {ready}")
-        return ready
-    say(f"Fetching Playwright's headless Chromium (at most {DOWNLOAD_TIMEOUT_S:g} s) ...")
-    done = run((*PLAYWRIGHT, "install", "--only-shell", "chromium"), DOWNLOAD_TIMEOUT_S)
-    if done.returncode != 0:
-        say(f"Playwright's download did not work: {_last_line(done.stderr)}")
-    elif (ready := _ready(spec, env, run, say)) is not None:
-        return ready
-    command: tuple[str, ...] = ("apt-get", "install", *APT_OPTIONS, PACKAGE)
-    if next(_downloaded(env), None) is not None:
-        command = (*PLAYWRIGHT, "install-deps", "chromium")
-    _as_root(command, env, run, say, is_root=root)
-    if (ready := _ready(spec, env, run, say)) is not None:
-        return ready
-    raise BrowserMissing("a Chromium was installed, but none starts (the lines above say why)")
+    return configured(spec, env) or next(downloaded(env), None) or _on_path(env)
 
 
-def _as_root(
-    command: tuple[str, ...], env: Mapping[str, str], run: Execute, say: Say, *, is_root: bool
-) -> None:
-    """Install system packages by `command`, or say what a person must do."""
-    path, by_hand = env.get("PATH", os.defpath), shlex.join(command)
-    if shutil.which("apt-get", path=path) is None:
-        raise BrowserMissing(
-            "Chromium must be installed by hand: its download does not work (the lines above say "
-            "why), and this machine has no apt-get",
-            "then set browser.executable or TRIPFLAG_BROWSER",
-        )
-    prefix: tuple[str, ...] = ("env", "DEBIAN_FRONTEND=noninteractive")
-    if not is_root:
-        prefix = ("sudo", "-n", *prefix)
-        if shutil.which("sudo", path=path) is None or run((*prefix, "true"), 10).returncode != 0:
-            raise BrowserMissing(
-                "no right to install packages", f"run as root: apt-get update && {by_hand}"
-            )
-    say("Reading apt's package lists ...")
-    update = run((*prefix, "apt-get", "-qq", "update"), APT_TIMEOUT_S)
-    if update.returncode != 0:
-        # Not the end: an unreachable third-party source fails the update, not Debian's package.
-        say(f"apt-get update: {_last_line(update.stderr)}")
-    say(f"Running {by_hand} ...")
-    done = run((*prefix, *command), APT_TIMEOUT_S)
-    if done.returncode != 0:
-        raise BrowserMissing(
-            f"{by_hand} failed: {_last_line(done.stderr)}",
-            "where there is no such package (Ubuntu: its chromium is a snap) Playwright's download "
-            "must be reachable; or set browser.executable or TRIPFLAG_BROWSER",
-        )
+def configured(spec: BrowserSpec, env: Mapping[str, str]) -> Path | None:
+    """Return the Chromium that the configuration or the environment names; None: neither does.
 
-
-def _ready(spec: BrowserSpec, env: Mapping[str, str], run: Execute, say: Say) -> Path | None:
-    """Return the Chromium that `find` chooses if it starts; a wrong configuration raises."""
-    found = _search(spec, env)
-    if found is None:
-        return None
-    # A download lacks the system's libraries on a fresh machine: present, yet it cannot start.
-    tried = run((str(found), "--version"), START_TIMEOUT_S)
-    if tried.returncode == 0:
-        return found
-    say(f"{found} does not start: {_last_line(tried.stderr)}")
-    if found == _configured(spec, env):
-        raise BrowserMissing(f"{found} is configured, but does not start", "mend or unset it")
-    return None
-
-
-def _search(spec: BrowserSpec, env: Mapping[str, str]) -> Path | None:
-    return _configured(spec, env) or next(_downloaded(env), None) or _on_path(env)
-
-
-def _configured(spec: BrowserSpec, env: Mapping[str, str]) -> Path | None:
+    Raises:
+        BrowserMissing: it is not there, or not executable.
+    """
     for source, value in (
         ("browser.executable", spec.executable),
         ("TRIPFLAG_BROWSER", env.get("TRIPFLAG_BROWSER")),
@@ -270,7 +139,7 @@ def _configured(spec: BrowserSpec, env: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _downloaded(env: Mapping[str, str]) -> Iterator[Path]:
+def downloaded(env: Mapping[str, str]) -> Iterator[Path]:
     """Yield Playwright's own browsers, the shell first, then the newest first.
 
     Where the installed Playwright tells its revision, no other counts: one left over from an older
@@ -299,7 +168,7 @@ def _on_path_each(env: Mapping[str, str]) -> Iterator[Path]:
 def _downloads_folder(env: Mapping[str, str]) -> Path:
     """Return where Playwright's driver keeps its downloads, by the driver's own rule."""
     if (chosen := env.get("PLAYWRIGHT_BROWSERS_PATH")) == "0":
-        return _driver() / ".local-browsers"
+        return driver() / ".local-browsers"
     if chosen:
         return Path(env.get("INIT_CWD") or Path.cwd()) / chosen
     home = Path(env.get("HOME") or os.path.expanduser("~"))
@@ -308,7 +177,8 @@ def _downloads_folder(env: Mapping[str, str]) -> Path:
     return Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "ms-playwright"
 
 
-def _driver() -> Path:
+def driver() -> Path:
+    """Return the folder of Playwright's driver, whether it is there or not."""
     package = importlib.util.find_spec("playwright")
     origin = package.origin if package is not None else None
     return Path(origin or "playwright").parent / "driver" / "package"
@@ -317,7 +187,7 @@ def _driver() -> Path:
 def _revision() -> str | None:
     """Return the Chromium revision that the installed Playwright was built for, if it tells."""
     try:
-        browsers = json.loads((_driver() / "browsers.json").read_text())["browsers"]
+        browsers = json.loads((driver() / "browsers.json").read_text())["browsers"]
         return next(str(b["revision"]) for b in browsers if b["name"] == "chromium")
     except (OSError, ValueError, LookupError, TypeError, StopIteration):
         return None
@@ -326,10 +196,3 @@ def _revision() -> str | None:
 def _number(download: Path) -> int:
     digits = re.search(r"-(\d+)$", download.name)
     return int(digits[1]) if digits else -1
-
-
-def _last_line(text: str | None) -> str:
-    """Return the line that says most: the last one that speaks of an error, else the last."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    telling = [line for line in lines if re.match(r"(E:|Error\b|.*error while loading)", line)]
-    return (telling or lines or ["no reason given"])[-1][:300]

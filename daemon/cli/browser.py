@@ -14,10 +14,10 @@ browser = typer.Typer(help="The headless Chromium that probes drive.", no_args_i
 @browser.command("install")
 def install(as_json: AsJson = False) -> None:
     """Make sure that a headless Chromium is on this machine."""
-    from probes import chromium
+    from probes import chromium_install
 
     try:
-        _show(str(chromium.install()), as_json)
+        _show(str(chromium_install.install()), as_json)
     except ProbeError as cause:
         give_up(str(cause))
 

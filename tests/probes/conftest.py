@@ -20,6 +20,7 @@ from probes.runner import Job, Runner
 from probes.stage.app import create_app, faults_of
 from probes.stage.faults import FaultPanel
 from probes.stage.server import serve
+from tests.probes.bare import Bare
 
 WALKS = Path(__file__).parent / "walks"
 FLAG = "representative_status_enabled"
@@ -259,3 +260,8 @@ def wait_until(true: Callable[[], Any], within_s: float = 10) -> Any:
         assert time.monotonic() < until, f"not within {within_s} s"
         threading.Event().wait(0.02)
     return answer
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bare:
+    return Bare(tmp_path, monkeypatch)
