@@ -112,11 +112,20 @@ def _first_origin(body: Iterable[ast.stmt]) -> str:
     for statement in body:
         address = _address(statement)
         if address is not None:
-            parts = urlsplit(address)
-            if parts.scheme in ("http", "https") and parts.hostname:
-                return f"{parts.scheme}://{parts.netloc}"
+            origin = _origin(address)
+            if origin is not None:
+                return origin
             raise CodegenError(f"the recording opens {address!r}, which is no web page: {REMEDY}")
     raise CodegenError(f"the recording opens no page: {REMEDY}")
+
+
+def _origin(address: str) -> str | None:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as http://[
+        return None
+    is_web = parts.scheme in ("http", "https") and parts.hostname
+    return f"{parts.scheme}://{parts.netloc}" if is_web else None
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -142,8 +151,7 @@ class _Rewrite(ast.NodeTransformer):
     def _of_target(self, address: ast.expr) -> ast.expr:
         if not isinstance(address, ast.Constant) or not isinstance(address.value, str):
             return address
-        parts = urlsplit(address.value)
-        if f"{parts.scheme}://{parts.netloc}" != self._origin:
+        if _origin(address.value) != self._origin:
             return address
         path = address.value[len(self._origin) :] or "/"
         url = ast.Attribute(ast.Name("visit", ast.Load()), "url", ast.Load())

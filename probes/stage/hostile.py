@@ -143,9 +143,8 @@ def _add_answers(blueprint: Blueprint, seed: Seed) -> None:
 
 def _html(text: str) -> Response:
     try:
-        body = text.encode(
-            "utf-8", "surrogateescape"
-        )  # so that bytes can be planted that are no text
+        # So that bytes can be planted that are no text.
+        body = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         body = text.encode("utf-8", "surrogatepass")
     return Response(body, mimetype="text/html")

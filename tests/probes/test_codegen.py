@@ -131,6 +131,10 @@ def test_options_of_the_recording_that_a_journey_does_not_have_are_warned_of(
             "def test_x(page):\n    page.goto('about:blank')\n",
             "the recording opens 'about:blank', which is no web page: ",
         ),
+        (
+            "def test_x(page):\n    page.goto('http://[')\n",
+            "the recording opens 'http://[', which is no web page: ",
+        ),
     ],
 )
 def test_what_is_no_recording_of_a_page_is_refused_with_the_remedy(source: str, says: str) -> None:
