@@ -33,6 +33,8 @@ BEING_WRITTEN = timedelta(minutes=1)
 #: What happened so long before and after an incident opened shows why it did.
 AROUND = timedelta(hours=1)
 MB = 1_000_000
+#: So long a loss is shown, where no run keeps its evidence again before.
+LATELY = timedelta(hours=1)
 #: SQLite takes no more values than this in one statement everywhere.
 CHUNK = 500
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -57,6 +59,14 @@ class Kept:
     worth: Worth
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Evidence that could not be kept, and when; `problem` as `Run.artifact_problem` says it."""
+
+    problem: str
+    at: datetime
+
+
 class Artifacts:
     """Keeps evidence within its limits. Thread-safe.
 
@@ -78,6 +88,7 @@ class Artifacts:
         self._lock = threading.Lock()
         self._pruning = threading.Lock()
         self._problem = ""
+        self._lost: Lost | None = None
         self._size_bytes: int | None = None
         #: What came in since the last pruning began: it may have looked before.
         self._new_bytes = 0
@@ -89,17 +100,23 @@ class Artifacts:
     def take(self, run: Run) -> None:
         """Count what a run kept, and what it lost; a change from one to the other is logged."""
         if run.artifact_problem:
+            self._lost = Lost(run.artifact_problem, self._clock())
             kind = self._metrics.artifact_lost(run.artifact_problem)
             if kind != self._problem:
                 self._problem = kind
                 log.warning("evidence lost", run=run.id, problem=run.artifact_problem)
         elif run.artifacts and self._problem:
-            self._problem = ""
+            self._problem, self._lost = "", None
             log.info("evidence kept again", run=run.id)
         if run.artifacts:
             size_bytes = sum(_size_bytes(self._folder / each.path) for each in run.artifacts)
             with self._lock:
                 self._new_bytes += size_bytes
+
+    def lost(self) -> Lost | None:
+        """Return what was lost last; None where evidence was kept since, or nothing was lately."""
+        lost = self._lost
+        return lost if lost is not None and lost.at > self._clock() - LATELY else None
 
     def prune_if_over(self) -> int:
         """Prune where all evidence together is past its size; return how many runs' went."""

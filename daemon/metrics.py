@@ -20,7 +20,7 @@ from daemon.circuit_metrics import CircuitMetrics
 from daemon.drill_metrics import DrillMetrics
 from daemon.guard import Phase
 from daemon.probe_metrics import ProbeMetrics
-from probes.evidence import PROBLEMS
+from probes.model import ARTIFACT_PROBLEMS
 
 #: What stood in the way of evidence that no other reason names.
 OTHER = "other"
@@ -138,7 +138,7 @@ class Metrics(Collector):
             ("reason",),
             registry=registry,
         )
-        for reason in (*PROBLEMS, OTHER):
+        for reason in (*ARTIFACT_PROBLEMS, OTHER):
             self._artifacts_lost.labels(_label(reason))
         self.artifacts_bytes = Gauge(
             "tripflag_artifacts_size_bytes",
@@ -192,7 +192,7 @@ class Metrics(Collector):
     def artifact_lost(self, problem: str) -> str:
         """Count evidence that a run lost; return its reason, of which there are only a few."""
         kind = problem.partition(":")[0]
-        reason = _label(kind if kind in PROBLEMS else OTHER)
+        reason = _label(kind if kind in ARTIFACT_PROBLEMS else OTHER)
         self._artifacts_lost.labels(reason).inc()
         return reason
 

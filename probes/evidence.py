@@ -10,16 +10,10 @@ from pathlib import Path
 
 from config.schema import JourneyProbe, PrivacySpec, TargetSpec
 from probes.browser import BadSelector, PlaywrightError, Session
-from probes.model import Artifact
+from probes.model import BLACK_OUT, DISK_FULL, MASKING, NOT_WRITABLE, Artifact
 from probes.privacy import Mask
 from probes.redact import redact_trace, secrets_of
-
-DISK_FULL = "disk full"
-NOT_WRITABLE = "not writable"
-BLACK_OUT = "black-out"
-MASKING = "masking"
-#: How `Run.artifact_problem` begins.
-PROBLEMS = (DISK_FULL, NOT_WRITABLE, BLACK_OUT, MASKING)
+from probes.trace import NotCleaned
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -28,11 +22,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Evidence:
     """Evidence of one run in a folder of its own, named by the run's id.
 
-    `kept`: what is there, whole. `problem`: why something else is not.
+    `until`: `time.monotonic()` at which the run's time is over. `kept`: what is there, whole.
+    `problem`: why something else is not.
     """
 
     root: Path
     run: str
+    until: float
     kept: list[Artifact] = field(default_factory=list)
     problem: str = ""
 
@@ -53,12 +49,10 @@ class Evidence:
         def save(path: Path) -> bool:
             with suppress(PlaywrightError):
                 secrets = secrets_of(probe, target) | session.cookie_values()
-                if not session.stop_trace(path):
-                    _make_sure_of(path)
-                elif redact_trace(path, secrets, Mask(privacy)):
+                if session.stop_trace(path):
+                    redact_trace(path, secrets, Mask(privacy), self.until)
                     return True
-                else:
-                    self._lost(MASKING, "the trace could not be cleaned of personal data")
+                _make_sure_of(path)
             return False
 
         self._keep("trace", "trace.zip", save)
@@ -71,6 +65,8 @@ class Evidence:
             whole = save(path)
         except BadSelector as cause:
             self._lost(BLACK_OUT, str(cause))
+        except NotCleaned as cause:
+            self._lost(MASKING, f"the trace could not be cleaned of personal data: {cause}")
         except OSError as cause:
             words = f"{cause.strerror or cause} at {path}"
             self._lost(DISK_FULL if cause.errno in _FULL else NOT_WRITABLE, words)

@@ -165,6 +165,14 @@ class Artifact:
     path: str
 
 
+#: What stood in the way of evidence: how `Run.artifact_problem` begins.
+DISK_FULL = "disk full"
+NOT_WRITABLE = "not writable"
+BLACK_OUT = "black-out"
+MASKING = "masking"
+ARTIFACT_PROBLEMS = (DISK_FULL, NOT_WRITABLE, BLACK_OUT, MASKING)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a probe and its record.

@@ -50,13 +50,7 @@ class Mask:
 
     def text(self, text: str) -> str:
         """Return the text with patterns masked, and the values of queries in its addresses."""
-        if "://" in text:
-            text = _ADDRESS.sub(lambda found: without_values(found[0]), text)
-        return self.patterns(text)
-
-    def url(self, url: str) -> str:
-        """Return an address without fragment and password, the values of its query masked."""
-        return self.patterns(without_values(url))
+        return self.patterns(with_plain_addresses(text))
 
     def run(self, run: Run) -> Run:
         """Return the run with every text of the target's masked; names of ours stay."""
@@ -85,6 +79,11 @@ class Mask:
             }
             return replace(value, **changed)
         return value
+
+
+def with_plain_addresses(text: str) -> str:
+    """Return the text with each address in it as `without_values` leaves it."""
+    return _ADDRESS.sub(lambda found: without_values(found[0]), text) if "://" in text else text
 
 
 def without_values(url: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from config.schema import JourneyProbe, TargetSpec
 from probes.privacy import Mask
-from probes.trace import Cleaner
+from probes.trace import Cleaner, NotCleaned
 
 #: Shorter values are words such as "true" or an id such as "probe-11": not secrets, and replacing
 #: them would ruin the trace.
@@ -46,34 +46,39 @@ def _login(url: str) -> Iterable[str]:
         yield password
 
 
-def redact_trace(path: Path, secrets: Iterable[str], mask: Mask) -> bool:
-    """Rewrite a trace without secrets and personal data; False, and no file, where that failed.
+def redact_trace(path: Path, secrets: Iterable[str], mask: Mask, until: float) -> None:
+    """Rewrite a trace without secrets and personal data; where that fails, there is no file.
+
+    Args:
+        until: `time.monotonic()` at which the run's time is over: a trace can hold very much, and
+            a worker that is killed over it loses what the run says.
 
     Raises:
-        OSError: the disk does not take it; there is no file then, either.
+        NotCleaned: it cannot be read, is too much, or takes too long.
+        OSError: the disk does not take it.
     """
     needles = sorted(
         {form.encode() for value in secrets for form in _forms(value)}, key=len, reverse=True
     )
     clean = path.with_suffix(".clean")
     try:
-        clean.write_bytes(_rewritten(path, needles, Cleaner(mask)))
+        clean.write_bytes(_rewritten(path, needles, Cleaner(mask, until)))
         clean.replace(path)
     except Exception as cause:  # whatever it is, the trace must not stay as it was
         for each in (clean, path):
             with suppress(OSError):
                 each.unlink(missing_ok=True)
-        if isinstance(cause, OSError):
+        if isinstance(cause, OSError | NotCleaned):
             raise
-        return False
-    return True
+        # What it says may quote the trace.
+        raise NotCleaned(f"it cannot be read ({type(cause).__name__})") from cause
 
 
 def _rewritten(path: Path, needles: Iterable[bytes], cleaner: Cleaner) -> bytes:
     members: list[tuple[str, bytes]] = []
     with zipfile.ZipFile(path) as source:
         if sum(member.file_size for member in source.infolist()) > MAX_BYTES:
-            raise ValueError("more than can be looked through in time")
+            raise NotCleaned(f"it holds more than {MAX_BYTES // 1_000_000} MB")
         for member in source.infolist():
             content = source.read(member)
             for needle in needles:

@@ -183,7 +183,8 @@ class Runner:
         else:
             browser.warm()
         # What a launch took is ours: were it taken from the journey, the target would be blamed.
-        deadline = time.monotonic() + probe.timeout_s * SOFT_SHARE
+        begun = time.monotonic()
+        deadline, until = begun + probe.timeout_s * SOFT_SHARE, begun + probe.timeout_s
         with browser.session(probe, job.target, deadline, job.trace, job.inject) as session:
             started_at, started = datetime.now(UTC), time.monotonic()
             visit = Visit(session, params)
@@ -213,7 +214,7 @@ class Runner:
                 browser=browser.version,
             )
             # Last: to take a picture moves what vitals measure.
-            evidence = self._evidence(job, probe, session, outcome)
+            evidence = self._evidence(job, probe, session, outcome, until)
             kept = tuple(evidence.kept)
             return replace(run, artifacts=kept, artifact_problem=evidence.problem)
 
@@ -226,9 +227,9 @@ class Runner:
         return replace(run, outcome=found.outcome, reason=found.reason, failure=found.failure)
 
     def _evidence(
-        self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome
+        self, job: Job, probe: JourneyProbe, session: Session, outcome: Outcome, until: float
     ) -> Evidence:
-        evidence = Evidence(job.artifacts or Path(), job.id)
+        evidence = Evidence(job.artifacts or Path(), job.id, until)
         bad = outcome in (Outcome.FAILED, Outcome.ERROR)
         if job.artifacts is not None and (bad or job.keep_evidence):
             evidence.screenshot(session, job.privacy)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 from probes.dom import TYPED, Dom
-from probes.privacy import MASKED, Mask
+from probes.privacy import MASKED, Mask, with_plain_addresses, without_values
 from probes.typed import any_of, typed, without_typed
 
 #: Where Playwright's own words quote a field: how it is typed into, how it looks, what is in it.
@@ -33,44 +34,59 @@ _NAMES = frozenset(
     | {"startedDateTime", "browserName", "platform"}
 )
 _SHOWN = frozenset({"viewport", "locale", "timezoneId", "deviceScaleFactor", "isMobile"})
-_LOADED = ("stylesheet", "script", "font", "image")
+_LOADED = ("stylesheet", "font", "image")
 #: Loaded as they are to draw a snapshot: they are the application's, the same for everybody.
-_CODE = (".css", ".js", ".woff", ".woff2", ".ttf", ".otf")
+#: Scripts are not: no snapshot runs them, and pages put what they know of their user into some.
+_LOOKS = (".css", ".woff", ".woff2", ".ttf", ".otf")
 _TEXT = (".html", ".json", ".txt", ".xml", ".svg", ".xhtml")
+#: Nothing looks at the clock within one text, and masking this much can take two seconds.
+MAX_TEXT = 1_000_000
+
+
+class NotCleaned(Exception):
+    """Personal data may still be in a trace, so it must not be kept; the message says why."""
 
 
 class Cleaner:
-    """Cleans one trace. `read` takes every member first, then `clean` gives each of them back."""
+    """Cleans one trace. `read` takes every member first, then `clean` gives each of them back.
 
-    def __init__(self, mask: Mask) -> None:
+    Both raise `NotCleaned` past `until` (`time.monotonic()`).
+    """
+
+    def __init__(self, mask: Mask, until: float) -> None:
         self._mask = mask
+        self._until = until
         self._seen: dict[str, str] = {}
-        self._typed: set[str] = set()
+        #: In order, without doubles. What a journey types is looked for before what a page shows.
+        self._typed: dict[str, None] = {}
+        self._shown: dict[str, None] = {}
         self._dom = Dom(self._text, self._url)
         self._posted: set[str] = set()
 
     def read(self, name: str, content: bytes) -> None:
         """Learn what was typed, and which bodies were sent and not received."""
         if name.endswith(".trace"):
-            for event in _lines(content):
+            for event in self._lines(content):
+                found = self._shown if event.get("type") == "frame-snapshot" else self._typed
                 with suppress(RecursionError):  # `clean` keeps nothing of such a snapshot
-                    self._typed.update(typed(event))
+                    for value in typed(event):
+                        found[value] = None
         elif name.endswith(".network"):
-            for event in _lines(content):
+            for event in self._lines(content):
                 sent = _in(event, "snapshot", "request", "postData")
                 self._posted.add(str(sent.get("_file") or sent.get("_sha1")))
 
     def clean(self, name: str, content: bytes) -> bytes | None:
         """Return a member without personal data; None: it must not be kept."""
         if name.endswith(".trace"):
-            return _written(map(self._event, _lines(content)))
+            return _written(map(self._event, self._lines(content)))
         if name.endswith(".network"):
-            return _written(map(self._record, _lines(content)))
+            return _written(map(self._record, self._lines(content)))
         if name.endswith(".stacks"):
             return json.dumps(self._walk(json.loads(content)), ensure_ascii=False).encode()
         if name in self._posted or name.rpartition("/")[2] in self._posted:
             return None
-        if name.endswith(_CODE):
+        if name.endswith(_LOOKS):
             return content
         if name.endswith(_TEXT) and b"\0" not in content:
             return self._body(content).encode()
@@ -78,7 +94,7 @@ class Cleaner:
 
     @cached_property
     def _again(self) -> re.Pattern[str]:
-        return any_of(self._typed)
+        return any_of((*self._typed, *self._shown))
 
     def _body(self, content: bytes) -> str:
         try:
@@ -88,14 +104,32 @@ class Cleaner:
         return self._text(text)
 
     def _text(self, text: str) -> str:
+        if len(text) > MAX_TEXT:
+            return MASKED
         known = self._seen.get(text)
         if known is None:
+            self._make_sure_of_time()
             known = self._mask.patterns(self._again.sub(TYPED, text))
             self._seen[text] = known
         return known
 
+    def _lines(self, content: bytes) -> Iterator[dict[str, Any]]:
+        """Read a member's lines; one that cannot be read goes: nobody knows what is in it."""
+        for line in content.splitlines():
+            self._make_sure_of_time()
+            try:
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                yield event
+
+    def _make_sure_of_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise NotCleaned("that takes longer than the run may")
+
     def _url(self, url: str) -> str:
-        return self._text(self._mask.url(url))
+        return self._text(without_values(url))
 
     def _event(self, event: dict[str, Any]) -> dict[str, Any]:
         if event.get("type") == "frame-snapshot":
@@ -145,24 +179,13 @@ class Cleaner:
 
     def _line(self, text: str) -> str:
         text = _QUOTED.sub(rf'\1"{TYPED}"', text)
-        return self._text(self._mask.text(text) if "://" in text else text)
+        return self._text(with_plain_addresses(text))
 
 
 def _in(node: Mapping[str, Any], *path: str) -> dict[str, Any]:
     for key in path:
         node = node.get(key) or {}
     return dict(node)
-
-
-def _lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """Read a member's lines; one that cannot be read goes: nobody knows what is in it."""
-    for line in content.splitlines():
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict):
-            yield event
 
 
 def _written(events: Iterator[dict[str, Any]]) -> bytes:

@@ -24,12 +24,17 @@ _KEY = "key"
 def any_of(values: Iterable[str]) -> re.Pattern[str]:
     """Match each typed value, as it is or as it stands in an address."""
     words = [word for word in values if len(word) >= MIN_TYPED][:MAX_TYPED]
-    spelt = {form for word in words for form in (word, quote(word), quote_plus(word))}
+    spelt = {form for word in words for form in (word, *_in_address(word))}
     some = "|".join(
         re.escape(form[:MAX_LENGTH]) + (r"(?!\w)" if len(form) <= MAX_LENGTH else "")
         for form in sorted(spelt, key=len, reverse=True)
     )
     return re.compile(rf"(?<!\w)(?:{some})" if some else r"(?!)")
+
+
+def _in_address(word: str) -> tuple[str, str]:
+    # A page can show half a character, which has no form in UTF-8.
+    return quote(word, errors="replace"), quote_plus(word, errors="replace")
 
 
 def typed(event: dict[str, Any]) -> Iterator[str]:

@@ -91,6 +91,8 @@ def lines(overview: dict[str, Any], now: datetime | None) -> Iterator[Text]:
     for flip in overview["pending_flips"]:
         owed = f"{flip['flag']} will be {on_off(flip['to'])}, tried {flip['attempts']} times"
         yield cell(f"not yet written: {owed}: {flip['error'] or 'under way'}", style="bold yellow")
+    if lost := overview["evidence_lost"]:
+        yield cell(f"evidence lost: {lost['problem']}", style="bold yellow")
 
 
 def _guard_line(guard: dict[str, Any], wide: int, now: datetime | None) -> Text:

@@ -9,6 +9,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from config.schema import Config
+from daemon.artifacts import Lost
 from daemon.drills import Drills
 from daemon.engine import Engine
 from daemon.journal import Journal
@@ -35,7 +36,7 @@ class Desk:
     `run_now`: probe name, and who signs the runs' ids before they start -> those ids, one per
     location; raises `ProbeBusy`, or what the signing raises: then nothing started.
     `problems`: what keeps the daemon from being ready, by part. `alive`: its threads are.
-    `drills`: None where no scheduler could walk them.
+    `drills`: None where no scheduler could walk them. `evidence_lost`: what was lost lately.
     """
 
     engine: Engine
@@ -45,6 +46,7 @@ class Desk:
     problems: Callable[[], Mapping[str, str]]
     alive: Callable[[], bool]
     drills: Drills | None = None
+    evidence_lost: Callable[[], Lost | None] = lambda: None
 
     @property
     def news(self) -> News:

@@ -15,11 +15,12 @@ from collections.abc import Callable
 
 import pytest
 
+from daemon.artifacts import Lost
 from daemon.cli import terminal
 from daemon.guard import Phase
 from daemon.web import WebServer, wording
 from tests.cli.conftest import Call, Start, run_command
-from tests.web.conftest import GUARD, Room
+from tests.web.conftest import GUARD, Room, ago
 
 
 def test_all_is_well_ends_with_0_and_one_line_a_guard(room: Room, call: Call) -> None:
@@ -50,6 +51,15 @@ def test_a_problem_of_the_daemons_own_ends_with_1(room: Room, call: Call) -> Non
     said = call("status")
     assert said.exit_code == 1
     assert "problem: pool local: no worker starts" in said.stdout
+
+
+def test_lost_evidence_is_said_and_is_nothing_that_needs_somebody_at_night(
+    room: Room, call: Call
+) -> None:
+    room.evidence_lost = Lost("disk full: No space left on device at x", ago(120))
+    said = call("status")
+    assert said.exit_code == 0
+    assert said.stdout.splitlines()[-1] == "evidence lost: disk full: No space left on device at x"
 
 
 def test_no_daemon_ends_with_3_and_the_remedy() -> None:

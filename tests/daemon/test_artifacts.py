@@ -16,12 +16,11 @@ from structlog.testing import capture_logs
 
 from config.schema import Config
 from daemon import artifacts
-from daemon.artifacts import MB, Artifacts
+from daemon.artifacts import LATELY, MB, Artifacts, Lost
 from daemon.journal import Journal
 from daemon.metrics import Metrics
 from daemon.tables import INCIDENTS
-from probes.evidence import DISK_FULL, NOT_WRITABLE
-from probes.model import Artifact, Outcome, Run
+from probes.model import DISK_FULL, NOT_WRITABLE, Artifact, Outcome, Run
 from tests.daemon.build import T0, config, run
 
 NOW = T0 + timedelta(days=10)
@@ -260,3 +259,27 @@ def test_a_run_is_not_kept_waiting_for_evidence_to_be_removed(
     pruning.join(20)
     assert in_time
     assert kept.artifacts.prune_if_over() == 2, "what came in meanwhile is counted"
+
+
+def test_the_last_loss_is_told_until_evidence_is_kept_again_or_an_hour_has_passed(
+    shelf: Callable[..., Shelf],
+) -> None:
+    kept = shelf()
+    full = f"{DISK_FULL}: No space left on device at x"
+    assert kept.artifacts.lost() is None
+
+    kept.artifacts.take(run(artifact_problem=f"{NOT_WRITABLE}: Permission denied at x"))
+    kept.now += timedelta(minutes=30)
+    kept.artifacts.take(run(artifact_problem=full))
+    kept.artifacts.take(run(PASSED))
+    assert kept.artifacts.lost() == Lost(full, kept.now)
+
+    kept.now += LATELY - timedelta(seconds=1)
+    assert kept.artifacts.lost() is not None
+    kept.now += timedelta(seconds=1)
+    assert kept.artifacts.lost() is None
+
+    kept.artifacts.take(run(artifact_problem=full))
+    assert kept.artifacts.lost() == Lost(full, kept.now)
+    kept.artifacts.take(run(artifacts=(Artifact("screenshot", "gone/screenshot.png"),)))
+    assert kept.artifacts.lost() is None

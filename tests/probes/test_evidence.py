@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import TargetSpec
-from probes.model import Outcome, Run
+from probes.model import MASKING, Outcome, Run
 from probes.runner import Runner
 from tests.probes.conftest import Answer, Site, closed_port, job
 
@@ -221,3 +221,22 @@ def test_a_page_that_forges_figures_gets_no_nonsense_into_a_run(runner: Runner, 
     figures = [run.vitals.lcp_s, run.vitals.cls, run.vitals.inp_s]
     assert all(figure is None or 0 <= figure < 86_400 for figure in figures)
     assert Run.from_json(run.to_json()) == run
+
+
+def test_a_run_that_has_no_time_left_to_clean_its_trace_says_so_and_stands(
+    runner: Runner, site: Site, tmp_path: Path
+) -> None:
+    """A worker that is killed over its evidence would lose the failure."""
+    site.answers["/"] = Answer("<!doctype html><h1>Here</h1>")
+
+    run = runner.execute(
+        job("overstays", site.target, {"wait_s": 2}, timeout_s=2, trace=True, artifacts=tmp_path)
+    )
+
+    assert (run.outcome, run.reason) == (Outcome.FAILED, "it came in time")
+    assert [each.kind for each in run.artifacts] == ["screenshot"]
+    assert run.artifact_problem == (
+        f"{MASKING}: the trace could not be cleaned of personal data: "
+        "that takes longer than the run may"
+    )
+    assert [path.name for path in (tmp_path / run.id).iterdir()] == ["screenshot.png"]

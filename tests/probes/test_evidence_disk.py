@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.evidence import DISK_FULL, NOT_WRITABLE
-from probes.model import Outcome, Run
+from probes.model import DISK_FULL, NOT_WRITABLE, Outcome, Run
 from probes.runner import Runner
 from tests.probes.conftest import Answer, Site, job
 

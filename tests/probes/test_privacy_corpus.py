@@ -16,8 +16,7 @@ import pytest
 from playwright.sync_api import Page
 
 from config.schema import BrowserSpec, PrivacySpec
-from probes.evidence import BLACK_OUT
-from probes.model import Outcome, Run
+from probes.model import BLACK_OUT, Outcome, Run
 from probes.runner import Runner
 from tests.probes.conftest import Answer, Site, job
 
@@ -27,7 +26,7 @@ EMAIL, SSN, PHONE, MEMBER = "jane.planted@example.com", "123-45-6789", "(555) 12
 TYPED = "a word nobody may read"
 PLANTED = (EMAIL, SSN, "123456789", PHONE, "555-123-4567", MEMBER, TYPED, "jane.planted", "VALUE")
 PAGE = f"""<!doctype html><html><head><title>Case of {EMAIL}</title>
-<link rel=stylesheet href='/site.css?v=12'></head><body>
+<link rel=stylesheet href='/site.css?v=12'><script src='/own.js?me=VALUE'></script></head><body>
 <h1>Hello {EMAIL}, {SSN}</h1><p data-x='{PHONE}' title='{SSN}'>call {PHONE} or 555-123-4567</p>
 <p id=own>{MEMBER}</p>
 <form><label>Name <input id=name style='position:absolute;left:600px;top:40px;width:200px'></label>
@@ -80,6 +79,8 @@ def page(runner: Runner) -> Iterator[Page]:
 def planted(runner: Runner, site: Site, tmp_path: Path) -> Run:
     site.answers["/"] = Answer(PAGE, headers={"Set-Cookie": f"ssn={SSN}"})
     site.answers["/site.css"] = Answer("h1 { color: rgb(1, 2, 3) }", kind="text/css")
+    own = f"window.me = ['{EMAIL}', '{MEMBER}']"
+    site.answers["/own.js"] = Answer(own, kind="text/javascript")
     site.answers["/api"] = Answer(json.dumps(API), kind="application/json")
     privacy = PrivacySpec(patterns={"member": r"MBR-\d+-\w"}, black_out=("h1",))
     params = {"fill": {"Name": TYPED}, "say": f"to {EMAIL}"}

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from config.schema import Config
+from daemon.artifacts import Lost
 from daemon.audit import AuditEntry
 from daemon.engine import Engine
 from daemon.guard.messages import RunProbe
@@ -93,6 +94,7 @@ class Room:
     problems: dict[str, str] = field(default_factory=dict)
     alive: bool = True
     busy: set[str] = field(default_factory=set)
+    evidence_lost: Lost | None = None
     started: int = 0
     _starting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,6 +133,7 @@ class Room:
             run_now=self.run_now,
             problems=lambda: self.problems,
             alive=lambda: self.alive,
+            evidence_lost=lambda: self.evidence_lost,
         )
 
     def app(self) -> OpenAPI:

@@ -49,6 +49,7 @@ def overview() -> Response:
         incidents=[(incident_view(each, now), incident_etag(each)) for each in open_incidents],
         flips=history.flips(desk.journal, limit=FLIPS_SHOWN),
         pending=history.pending_flips(desk.journal),
+        evidence_lost=desk.evidence_lost(),
     )
 
 

@@ -1,8 +1,8 @@
-"""A journey that enters what the page must not remember, and then fails."""
+"""Journeys that fail after they entered what the page must not remember, or too late."""
 
 from __future__ import annotations
 
-from probes.journey import Page, Visit, expect, journey, step
+from probes.journey import Page, Visit, expect, journey, promise, step
 
 
 @journey("enters_and_fails")
@@ -16,3 +16,11 @@ def enters_and_fails(page: Page, visit: Visit) -> None:
         page.wait_for_function("window.done !== false")
     with step(f"look {visit.params.get('say', '')}"):
         expect(page.locator("h1"), visit.params.get("say")).to_have_text("Gone", timeout=100)
+
+
+@journey("overstays")
+def overstays(page: Page, visit: Visit) -> None:
+    """Break a promise only when the run's time is over."""
+    page.goto(visit.url("/"))
+    page.wait_for_timeout(visit.params["wait_s"] * 1000)
+    promise(False, "it came in time")
