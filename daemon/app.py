@@ -94,6 +94,7 @@ class Daemon:
             problems=self.problems,
             alive=self.alive,
             drills=self.drills,
+            evidence_lost=self.artifacts.lost,
         )
         try:
             self.web = serve(create_app(desk), config.web.host, config.web.port)
@@ -169,8 +170,10 @@ class Daemon:
                 if getattr(config, section) != getattr(self.config, section):
                     raise ReloadRefused(f"{section} changed: that needs a restart")
             check_journeys(config)
+            # Read first: what fails then has changed nothing.
+            past = self.drills.past(config)
             self.engine.reload(config)
-            self.drills.reload(self.engine.config)
+            self.drills.reload(self.engine.config, past)
         except (ConfigError, JournalError, ProbeError, ReloadRefused) as cause:
             self._note_reload(accepted=False)
             log.error("configuration refused", error=str(cause))  # noqa: TRY400 - no defect of ours
@@ -244,10 +247,13 @@ class Daemon:
     def _keep_house(self) -> None:
         keep = self.config.journal
         now = datetime.now(UTC)
-        self.journal.prune(now - timedelta(days=keep.runs_keep_days))
-        with self.journal.turn() as turn:
-            answers.prune(turn, now)
-        self.artifacts.prune()
+        try:
+            # First: where the disk is full, it makes the room that the journal needs to delete.
+            self.artifacts.prune()
+        finally:
+            self.journal.prune(now - timedelta(days=keep.runs_keep_days))
+            with self.journal.turn() as turn:
+                answers.prune(turn, now)
 
     def _note_reload(self, *, accepted: bool) -> None:
         self.metrics.reload_success.set(accepted)

@@ -9,9 +9,9 @@ from enum import StrEnum
 
 #: As names in the configuration, and what addresses and host names are made of.
 NAME = re.compile(r"[a-z][a-z0-9_.@-]{0,62}")
-#: What the audit says where no token's name stands: the guard itself, a daemon that asks for no
-#: token, and the tokens of the configuration.
-RESERVED = frozenset({"guard", "open", "viewer", "operator", "admin"})
+#: What the audit and reports say where no token's name stands: the guard itself, a drill's cron,
+#: whoever wrote past us, a daemon that asks for no token, and the tokens of the configuration.
+RESERVED = frozenset({"guard", "cron", "unknown", "open", "viewer", "operator", "admin"})
 
 
 class Role(StrEnum):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import structlog
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from config.schema import CircuitSpec, Config
 from daemon.audit import AuditEntry, Signed
@@ -99,13 +99,26 @@ class Circuits:
         """Show every circuit as it was last committed."""
         self._show()
 
-    def reload(self, config: Config) -> None:
-        """Take a new configuration; states of circuits that stay are kept.
+    def saved(self) -> Mapping[str, CircuitState]:
+        """Read every circuit's last committed state, also of those that are not configured.
 
         Raises:
-            JournalError: nothing was changed.
+            JournalError: it cannot be read.
         """
-        self._show(config.circuits)
+        with self._journal.reading() as connection:
+            rows = connection.execute(select(CIRCUITS.c.circuit, CIRCUITS.c.doc)).all()
+        return {name: STATE_JSON.validate_json(doc) for name, doc in rows}
+
+    def reload(self, config: Config, saved: Mapping[str, CircuitState]) -> None:
+        """Take a new configuration; states of circuits that stay are kept.
+
+        Args:
+            saved: read just before, so that nothing can fail here.
+        """
+        with self._showing:
+            # Of those that stay something may have been shown since.
+            shown = {name: circuit.state for name, circuit in self._shown.items()}
+            self._take(config.circuits, {**saved, **shown})
 
     # --- what came in -----------------------------------------------------------------------
 
@@ -201,7 +214,7 @@ class Circuits:
     ) -> CircuitState:
         state, changes = after
         if state != before:
-            turn.save_circuit(spec.name, STATE_JSON.dump_json(state).decode(), now)
+            _save(turn, spec.name, state, now)
             self._mine.dirty = True
         for change in changes:
             log.info("circuit", circuit=spec.name, state=change.after.value, note=change.text)
@@ -210,39 +223,42 @@ class Circuits:
                 turn.add_audit(_audited(spec.name, change, now, request_id))
         return state
 
-    def _show(self, specs: Mapping[str, CircuitSpec] | None = None) -> None:
-        now = self._clock()
+    def _show(self) -> None:
         with self._showing:  # read inside, so that what is shown last was read last
-            saved = self._read()
-            specs = self._specs if specs is None else specs
-            gone = self._shown.keys() - specs.keys()
-            before, self._specs = self._shown, specs
-            circuits = {
-                name: Circuit(spec, saved.get(name, CircuitState())) for name, spec in specs.items()
-            }
-            self._shown = MappingProxyType(circuits)
-            for name, circuit in circuits.items():
-                known = before.get(name, circuit).state.openings
-                label = circuit.phase(now)
-                self._metrics.circuit_is(name, label, circuit.state.openings - known)
-                if self._mirror is not None:
-                    self._mirror.show(flag_name(name), label.go_round)
-                if before.get(name, circuit).state != circuit.state:
-                    self._news.tell(About.CIRCUIT, name)
-            for name in gone:
-                self._metrics.forget_circuit(name)
-                if self._mirror is not None:
-                    self._mirror.forget(flag_name(name))
+            self._take(self._specs, self.saved())
 
-    def _read(self) -> dict[str, CircuitState]:
-        with self._journal.reading() as connection:
-            rows = connection.execute(select(CIRCUITS.c.circuit, CIRCUITS.c.doc)).all()
-        return {name: STATE_JSON.validate_json(doc) for name, doc in rows}
+    def _take(self, specs: Mapping[str, CircuitSpec], saved: Mapping[str, CircuitState]) -> None:
+        now = self._clock()
+        gone = self._shown.keys() - specs.keys()
+        before, self._specs = self._shown, specs
+        circuits = {
+            name: Circuit(spec, saved.get(name, CircuitState())) for name, spec in specs.items()
+        }
+        self._shown = MappingProxyType(circuits)
+        for name, circuit in circuits.items():
+            known = before.get(name, circuit).state.openings
+            label = circuit.phase(now)
+            self._metrics.circuit_is(name, label, circuit.state.openings - known)
+            if self._mirror is not None:
+                self._mirror.show(flag_name(name), label.go_round)
+            if before.get(name, circuit).state != circuit.state:
+                self._news.tell(About.CIRCUIT, name)
+        for name in gone:
+            self._metrics.forget_circuit(name)
+            if self._mirror is not None:
+                self._mirror.forget(flag_name(name))
 
 
 def _saved(turn: Turn, name: str) -> CircuitState:
-    doc = turn.circuit(name)
+    doc = turn.db.scalar(select(CIRCUITS.c.doc).where(CIRCUITS.c.circuit == name))
     return CircuitState() if doc is None else STATE_JSON.validate_json(doc)
+
+
+def _save(turn: Turn, name: str, state: CircuitState, now: datetime) -> None:
+    values = {"updated_at": now, "doc": STATE_JSON.dump_json(state).decode()}
+    row = CIRCUITS.c.circuit == name
+    if turn.db.execute(update(CIRCUITS).where(row).values(**values)).rowcount == 0:
+        turn.db.execute(insert(CIRCUITS).values(circuit=name, **values))
 
 
 def _audited(circuit: str, change: Change, now: datetime, request_id: str) -> AuditEntry:

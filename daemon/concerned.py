@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from config.schema import AccessibilityViolations, Config, GuardSpec
+from daemon.baselines import accepted
 from daemon.guard import Evidence, GuardState
 from daemon.rules import judge, judge_control, judge_proof, lookback
 from daemon.states import EPOCH, Telling
@@ -40,4 +41,4 @@ def _proven(guard: GuardSpec, run: Run, turn: Turn, state: GuardState) -> Eviden
 def _verdict(guard: GuardSpec, run: Run, turn: Turn, state: GuardState) -> Evidence:
     recent = turn.recent_runs(guard.probes, state.counts_since or EPOCH, lookback(guard))
     looks = any(isinstance(rule, AccessibilityViolations) for rule in guard.rules)
-    return judge(guard, recent, run, turn.baselines(guard.probes) if looks else {})
+    return judge(guard, recent, run, accepted(turn, guard.probes) if looks else {})

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Select, func, insert, select
 
 from daemon.drill import Ending
 from daemon.drill_report import REPORT_JSON, Report
 from daemon.history.place import Before, older
-from daemon.journal import Journal, JournalError
+from daemon.journal import Journal
 from daemon.tables import DRILLS
 
 
@@ -23,11 +20,11 @@ def keep_report(journal: Journal, report: Report) -> None:
     Raises:
         JournalError: nothing was kept.
     """
-    with _connected(journal, writes=True) as db:
+    with journal.turn() as turn:
         known = select(DRILLS.c.id).where(DRILLS.c.id == report.id)
-        if db.scalar(known) is not None:
+        if turn.db.scalar(known) is not None:
             return
-        db.execute(
+        turn.db.execute(
             insert(DRILLS).values(
                 id=report.id,
                 guard=report.guard,
@@ -76,22 +73,10 @@ def last_judged(journal: Journal, guard: str) -> Report | None:
 def proven_at(journal: Journal, guard: str) -> datetime | None:
     """Say when a guard's last good drill began; None: never."""
     query = select(DRILLS.c.started_at).where(DRILLS.c.guard == guard, DRILLS.c.good)
-    with _connected(journal) as db:
+    with journal.reading() as db:
         return db.scalar(query.order_by(DRILLS.c.started_at.desc()).limit(1))
 
 
 def _reports(journal: Journal, query: Select[Any]) -> tuple[Report, ...]:
-    with _connected(journal) as db:
+    with journal.reading() as db:
         return tuple(REPORT_JSON.validate_json(doc) for doc in db.scalars(query))
-
-
-@contextmanager
-def _connected(journal: Journal, *, writes: bool = False) -> Iterator[Connection]:
-    try:
-        with journal.engine.execution_options(writes=writes).begin() as connection:
-            yield connection
-    except DBAPIError as cause:
-        raise JournalError(
-            f"cannot use the journal {journal.path} for drills: {cause.orig}. Check the disk and "
-            "the file's permissions"
-        ) from cause

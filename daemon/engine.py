@@ -7,13 +7,14 @@ journal, whose transactions exclude each other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Connection, func, select
 
 from config.schema import Config, GuardSpec
+from daemon import baselines
 from daemon.audit import Signed
 from daemon.circuits import Circuits
 from daemon.concerned import concerned
@@ -116,11 +117,17 @@ class Engine:
         self.wake.set()
 
     def reload(self, config: Config) -> None:
-        """Take a new configuration; states of guards that stay are kept."""
+        """Take a new configuration; states of guards that stay are kept.
+
+        Raises:
+            JournalError: nothing was changed.
+        """
         gone_guards = self.config.guards.keys() - config.guards.keys()
         gone_probes = self.config.probes.keys() - config.probes.keys()
+        saved = self.circuits.saved()
         self.modes.reload(config)
-        self.circuits.reload(config)
+        # Nothing may fail any more: half a configuration would be in force.
+        self.circuits.reload(config, saved)
         for guard in gone_guards:
             self.problems.pop(f"guard {guard}", None)
         for probe in gone_probes:
@@ -283,28 +290,15 @@ class Engine:
             LookupError: axe has not looked at this probe's page lately.
             What `expect` raises: nothing was changed.
         """
-        now, by, reason = self._clock(), signed.by, signed.reason
+        now = self._clock()
         with self._journal.turn() as turn:
             if expect is not None:
                 expect(turn)
-            found = turn.newest_violations(probe)
-            if found is None:
-                raise LookupError(
-                    f"axe has not looked at {probe} lately: set accessibility: true and run it once"
-                )
-            known = {(v.rule, v.target) for v in found}
-            before = turn.baselines([probe]).get(probe, frozenset())
-            turn.accept_violations(probe, known, by, reason, now)
-            turn.sign(
-                signed,
-                "baseline",
-                f"probe {probe}",
-                now,
-                before=_accepted(before),
-                after=_accepted(known),
-            )
-        log.info("violations accepted", probe=probe, count=len(found), by=by, reason=reason)
-        return len(found)
+            count = baselines.accept(turn, probe, signed, now)
+        log.info(
+            "violations accepted", probe=probe, count=count, by=signed.by, reason=signed.reason
+        )
+        return count
 
     def apply_pending(self) -> datetime | None:
         """Apply every due decision, oldest first; return when the next one is due."""
@@ -340,10 +334,6 @@ class Engine:
 def newest_flip(db: Connection, flag: str) -> int:
     """Return the number of the flag's newest decision; 0: there was none."""
     return db.scalar(select(func.max(DECISIONS.c.id)).where(DECISIONS.c.flag == flag)) or 0
-
-
-def _accepted(known: Collection[object]) -> str:
-    return f"{len(known)} accepted"
 
 
 def _standing(spec: GuardSpec, state: GuardState, now: datetime) -> str:

@@ -18,12 +18,12 @@ from typing import IO, Any
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.util import CommandError
-from sqlalchemy import Connection, Table, create_engine, event, func, select
+from sqlalchemy import Connection, Select, Table, create_engine, delete, event, func, select
 from sqlalchemy.exc import DBAPIError
 
 from daemon.guard import Evidence
-from daemon.tables import DECISIONS, EVIDENCE
-from daemon.turn import EVIDENCE_JSON, PRUNED, Pending, Turn, pending_of
+from daemon.tables import DECISIONS, EVIDENCE, RUNS
+from daemon.turn import EVIDENCE_JSON, Pending, Turn, pending_of
 
 #: Milliseconds that a transaction waits for another one's lock. Ours are short; this is for
 #: somebody's open `sqlite3` shell.
@@ -31,6 +31,8 @@ BUSY_MS = 10_000
 #: Connections kept open; more are made where more are wanted. A limit would let whoever reads, such
 #: as the web's slow pages, make the thread that judges wait, and in the end lose its run.
 CONNECTIONS = 20
+#: What does not stay for ever.
+PRUNED = (RUNS, EVIDENCE, DECISIONS)
 #: Rows deleted in one turn, which takes about 0.1 s; and how long others then have, who look
 #: whether the lock is free every 25 ms or so.
 PRUNED_AT_ONCE = 500
@@ -150,7 +152,8 @@ class Journal:
         gone = 0
         while True:
             with self.turn() as turn:
-                at_once = turn.prune(table, before, PRUNED_AT_ONCE)
+                old = _old(table, before).limit(PRUNED_AT_ONCE)
+                at_once = turn.db.execute(delete(table).where(table.c.id.in_(old))).rowcount
             gone += at_once
             if at_once < PRUNED_AT_ONCE:
                 return gone
@@ -160,6 +163,17 @@ class Journal:
         """Close every connection and let another daemon in."""
         self.engine.dispose()
         self._lock.close()
+
+
+def _old(table: Table, before: datetime) -> Select[tuple[Any]]:
+    """Name the rows of one of `PRUNED` that are older than `before`, the oldest first."""
+    row = table.c
+    if table is RUNS:
+        return select(row.id).where(row.started_at < before).order_by(row.started_at)
+    if table is EVIDENCE:
+        return select(row.id).where(row.at < before).order_by(row.id)
+    done = (row.kind == "run_probe") & (row.state != "pending")
+    return select(row.id).where(done, row.decided_at < before).order_by(row.id)
 
 
 def _lock(path: Path) -> IO[str]:

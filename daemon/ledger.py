@@ -9,17 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from daemon.audit import AuditEntry
 from daemon.guard.messages import Flip
 from daemon.journal import Journal
-from daemon.tables import DECISIONS
-from daemon.turn import ORDER_JSON, Known, Pending, Turn
+from daemon.tables import DECISIONS, KNOWN_FLAGS
+from daemon.turn import ORDER_JSON, Pending, Turn
 from flags.model import Flag, FlagError, Gates, ReadBackDiffers, Snapshot
 from flags.switch import Switch
 from probes.text import bounded
@@ -28,6 +28,16 @@ from probes.text import bounded
 LOST_UPDATE_S = 60.0
 #: Of another application's user, whatever that calls itself.
 MAX_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A flag's gates (JSON) as last written by us (`ours`) or adopted, by whom and when."""
+
+    gates: str
+    by: str
+    ours: bool
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,7 @@ class Ledger:
         # A restore, or a step of a ramp, leaves the state that we last knew. What was written since
         # then, and no poll has seen yet, is somebody's: taken for that state, it would be lost.
         with self._journal.turn() as turn:
-            known = turn.known_flags().get(order.flag)
+            known = _known_flags(turn).get(order.flag)
         if known is None:
             return found
         last = Gates.from_json(known.gates)
@@ -181,7 +191,7 @@ class Ledger:
                 request_id=order.request_id or f"decision:{decision.id}",
             )
         )
-        turn.know(order.flag, Known(after.to_json(), order.by, True, now))
+        _know(turn, order.flag, Known(after.to_json(), order.by, True, now))
 
     def read(self) -> tuple[tuple[Flag, ...], int]:
         """Read the store; the number says which of our writes it may have seen.
@@ -206,11 +216,11 @@ class Ledger:
             drifts: list[Drift] = []
             unsettled: set[str] = set()
             with self._journal.turn() as turn:
-                known = turn.known_flags()
+                known = _known_flags(turn)
                 for flag in flags:
                     last = known.get(flag.name)
                     if last is None and flag.name in guarded:
-                        turn.know(flag.name, Known(flag.gates.to_json(), "", False, now))
+                        _know(turn, flag.name, Known(flag.gates.to_json(), "", False, now))
                     if last is None or Gates.from_json(last.gates) == flag.gates:
                         continue
                     # A flip that is under way may have been written before it was acknowledged.
@@ -218,7 +228,7 @@ class Ledger:
                         unsettled.add(flag.name)
                     elif self._switch.same(Gates.from_json(last.gates), flag.gates):
                         # An application's own data beside the gates: nobody decided anything.
-                        turn.know(flag.name, replace(last, gates=flag.gates.to_json()))
+                        _know(turn, flag.name, replace(last, gates=flag.gates.to_json()))
                     else:
                         drifts.append(self._drift(turn, flag, last, now))
         unsettled |= {drift.flag.name for drift in drifts if drift.repeat is not None}
@@ -245,7 +255,7 @@ class Ledger:
                 request_id="",
             )
         )
-        turn.know(flag.name, Known(flag.gates.to_json(), who, False, now))
+        _know(turn, flag.name, Known(flag.gates.to_json(), who, False, now))
         return drift
 
     def _who(self, flag: str) -> str:
@@ -253,3 +263,16 @@ class Ledger:
             return bounded(self._switch.last_writer(flag) or "", MAX_NAME)
         except FlagError:
             return ""  # the change counts, whoever made it
+
+
+def _known_flags(turn: Turn) -> dict[str, Known]:
+    """Return what each flag was when we last wrote or adopted it."""
+    rows = turn.db.execute(select(KNOWN_FLAGS)).all()
+    return {row.flag: Known(row.gates, row.by, row.ours, row.at) for row in rows}
+
+
+def _know(turn: Turn, flag: str, known: Known) -> None:
+    """Remember a flag's gates as ours or adopted."""
+    values, row = asdict(known), KNOWN_FLAGS.c.flag == flag
+    if turn.db.execute(update(KNOWN_FLAGS).where(row).values(**values)).rowcount == 0:
+        turn.db.execute(insert(KNOWN_FLAGS).values(flag=flag, **values))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from config.schema import Config, GuardSpec
+from daemon.baselines import accepted
 from daemon.explain import explain
 from daemon.guard import Decision, Evidence, GuardState, Phase, advance, phase
 from daemon.guard.messages import Note, OpenIncident, Page, RunProbe, SwitchCircuit
@@ -123,7 +124,7 @@ class States:
                 case OpenIncident():
                     runs = turn.runs_seen(spec, now, after.counts_since)
                     told_why = explain(
-                        spec, after, runs, now, baselines=turn.baselines(spec.probes)
+                        spec, after, runs, now, baselines=accepted(turn, spec.probes)
                     )
                     turn.note(spec.name, decision.incident.id, wall, told_why.text())
                 case Note():

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from config.schema import GuardSpec
 from daemon.audit import GENESIS, AuditEntry, Signed
 from daemon.evidence import runs_by
 from daemon.guard import Decision, Evidence, GuardState
 from daemon.guard.messages import CloseIncident, Flip, Note, OpenIncident, Page, RunProbe
-from daemon.tables import (
-    AUDIT,
-    BASELINES,
-    CIRCUITS,
-    DECISIONS,
-    EVIDENCE,
-    FLIPS,
-    GUARDS,
-    INCIDENTS,
-    KNOWN_FLAGS,
-    RUNS,
-    TIMELINE,
-)
-from probes.model import Outcome, Purpose, Run, Violation
-
-#: What does not stay for ever.
-PRUNED = (RUNS, EVIDENCE, DECISIONS)
-#: Runs of a probe that are looked through for one with a wanted fact.
-LATELY = 100
+from daemon.tables import AUDIT, DECISIONS, EVIDENCE, FLIPS, GUARDS, INCIDENTS, RUNS, TIMELINE
+from probes.model import Outcome, Purpose, Run
 
 STATE_JSON = TypeAdapter(GuardState)
 EVIDENCE_JSON: TypeAdapter[Evidence] = TypeAdapter(Evidence)
@@ -51,16 +33,6 @@ class Pending:
     decided_at: datetime
     attempts: int
     snapshot: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A flag's gates (JSON) as last written by us (`ours`) or adopted, by whom and when."""
-
-    gates: str
-    by: str
-    ours: bool
-    at: datetime
 
 
 class Turn:
@@ -203,6 +175,11 @@ class Turn:
         newest = self._db.scalar(select(func.max(DECISIONS.c.id)).where(DECISIONS.c.flag == flag))
         return newest is not None and newest > decision
 
+    def flip_pending(self, flag: str) -> bool:
+        """Say whether a decided flip of this flag is not yet written, or perhaps just was."""
+        pending = (DECISIONS.c.flag == flag) & (DECISIONS.c.state == "pending")
+        return self._db.scalar(select(DECISIONS.c.id).where(pending).limit(1)) is not None
+
     def keep_snapshot(self, decision: int, snapshot: str) -> None:
         """Remember the gates before a write will lose them."""
         self._db.execute(
@@ -242,46 +219,6 @@ class Turn:
         gave_up = (DECISIONS.c.id == decision) & (DECISIONS.c.state == "superseded")
         return self._db.scalar(select(DECISIONS.c.error).where(gave_up))
 
-    # --- circuits and baselines -------------------------------------------------------------
-
-    def circuit(self, name: str) -> str | None:
-        """Return a circuit's last committed state as JSON, None for one that never moved."""
-        return self._db.scalar(select(CIRCUITS.c.doc).where(CIRCUITS.c.circuit == name))
-
-    def save_circuit(self, name: str, doc: str, now: datetime) -> None:
-        """Keep a circuit's state."""
-        changed = self._db.execute(
-            update(CIRCUITS).where(CIRCUITS.c.circuit == name).values(updated_at=now, doc=doc)
-        )
-        if changed.rowcount == 0:
-            self._db.execute(insert(CIRCUITS).values(circuit=name, updated_at=now, doc=doc))
-
-    def baselines(self, probes: Sequence[str]) -> dict[str, frozenset[tuple[str, str]]]:
-        """Return the accepted violations of each probe that has a baseline: (rule, target)."""
-        rows = self._db.execute(select(BASELINES).where(BASELINES.c.probe.in_(probes))).all()
-        return {row.probe: frozenset(map(tuple, json.loads(row.doc))) for row in rows}
-
-    def newest_violations(self, probe: str) -> tuple[Violation, ...] | None:
-        """Return what axe last found on the probe's page; None where it has not looked lately."""
-        docs = self._db.scalars(
-            select(RUNS.c.doc)
-            .where(RUNS.c.probe == probe)
-            .order_by(RUNS.c.started_at.desc())
-            .limit(LATELY)
-        )
-        looked = (Run.from_json(doc).violations for doc in docs)
-        return next((found for found in looked if found is not None), None)
-
-    def accept_violations(
-        self, probe: str, known: Iterable[tuple[str, str]], by: str, reason: str, now: datetime
-    ) -> None:
-        """Make these (rule, target) the probe's baseline, in the place of the one before."""
-        self._db.execute(delete(BASELINES).where(BASELINES.c.probe == probe))
-        doc = json.dumps(sorted(known))
-        self._db.execute(
-            insert(BASELINES).values(probe=probe, at=now, by=by, reason=reason, doc=doc)
-        )
-
     # --- audit ------------------------------------------------------------------------------
 
     def add_audit(self, entry: AuditEntry) -> None:
@@ -318,43 +255,9 @@ class Turn:
             )
         )
 
-    def known_flags(self) -> dict[str, Known]:
-        """Return what each flag was when we last wrote or adopted it."""
-        rows = self._db.execute(select(KNOWN_FLAGS)).all()
-        return {row.flag: Known(row.gates, row.by, row.ours, row.at) for row in rows}
-
-    def know(self, flag: str, known: Known) -> None:
-        """Remember a flag's gates as ours or adopted."""
-        values = asdict(known)
-        changed = self._db.execute(
-            update(KNOWN_FLAGS).where(KNOWN_FLAGS.c.flag == flag).values(**values)
-        )
-        if changed.rowcount == 0:
-            self._db.execute(insert(KNOWN_FLAGS).values(flag=flag, **values))
-
-    def flip_pending(self, flag: str) -> bool:
-        """Say whether a decided flip of this flag is not yet written, or perhaps just was."""
-        pending = (DECISIONS.c.flag == flag) & (DECISIONS.c.state == "pending")
-        return self._db.scalar(select(DECISIONS.c.id).where(pending).limit(1)) is not None
-
     def note(self, guard: str, incident: str | None, now: datetime, text: str) -> None:
         """Add a line to a guard's timeline."""
         self._note(guard, incident, now, text)
-
-    def prune(self, table: Table, before: datetime, limit: int) -> int:
-        """Delete what is older than `before` of one of `PRUNED`, the oldest first, so many rows at
-        most; return how many went.
-        """
-        row = table.c
-        if table is RUNS:
-            old = select(row.id).where(row.started_at < before).order_by(row.started_at)
-        elif table is EVIDENCE:
-            old = select(row.id).where(row.at < before).order_by(row.id)
-        else:
-            done = (row.kind == "run_probe") & (row.state != "pending")
-            old = select(row.id).where(done, row.decided_at < before).order_by(row.id)
-        gone = self._db.execute(delete(table).where(row.id.in_(old.limit(limit))))
-        return int(gone.rowcount)
 
     def _open_incident(self, guard: str, opened: OpenIncident) -> None:
         incident = opened.incident

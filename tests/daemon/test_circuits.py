@@ -264,12 +264,19 @@ def test_what_was_committed_survives_a_kill_and_what_was_not_never_was(tmp_path:
 
 def test_a_reload_shows_new_circuits_and_forgets_removed_ones(hut: Hut) -> None:
     hut.take(Outcome.FAILED, 2)
-    hut.circuits.reload(configured(hut.folder, "search"))
+    hut.circuits.reload(configured(hut.folder, "search"), hut.circuits.saved())
     assert dict(hut.circuits.states()).keys() == {"search"}
     assert b'circuit="api"' not in generate_latest(hut.registry)
     assert (hut.told("api"), hut.told("search")) == (None, False)
-    hut.circuits.reload(configured(hut.folder, "api", "search"))
+    hut.circuits.reload(configured(hut.folder, "api", "search"), hut.circuits.saved())
     assert (hut.phase("api"), hut.told("api")) == (OPEN, True)
+
+
+def test_what_a_circuit_became_while_a_reload_was_reading_stays(hut: Hut) -> None:
+    saved = hut.circuits.saved()
+    hut.take(Outcome.FAILED, 2)
+    hut.circuits.reload(configured(hut.folder, "api", "search"), saved)
+    assert (hut.phase(), hut.told()) == (OPEN, True)
 
 
 def test_metrics_show_one_state_and_count_openings(hut: Hut) -> None:
@@ -305,5 +312,4 @@ def test_a_circuit_that_never_moved_is_closed_and_has_no_row(hut: Hut) -> None:
     hut.take(Outcome.ERROR, 3)
     hut.circuits.pass_time()
     assert hut.circuits.states()["api"].state == CircuitState()
-    with hut.journal.turn() as turn:
-        assert turn.circuit("api") is None
+    assert hut.circuits.saved() == {}

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, text
 
+from daemon import drill_history
 from daemon.drill import Ending
-from daemon.drills import DrillRefused
+from daemon.drill_report import Report
+from daemon.drills import CRON, DrillRefused
 from daemon.guard import Phase
 from daemon.tables import (
     AUDIT,
@@ -126,6 +128,27 @@ def test_drills_are_listed_newest_first_the_one_under_way_on_top(hall: Hall) -> 
     third = hall.start()
     assert [each.id for each in hall.drills.reports()] == [third, second.id, first.id]
     assert [each.id for each in hall.drills.reports(limit=2)] == [third, second.id]
+
+
+def test_one_that_ends_while_drills_are_listed_is_told_as_it_ended(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, drill = drill_history.reports, hall.start()
+
+    def after_its_end(*asked: Any) -> tuple[Report, ...]:
+        hall.tick(100)
+        return read(*asked)
+
+    monkeypatch.setattr(drill_history, "reports", after_its_end)
+    (told,) = hall.drills.reports()
+    assert (told.id, told.ending) == (drill, Ending.TIME_OVER)
+
+
+@pytest.mark.parametrize("by", ["ann", CRON])
+def test_a_person_signs_a_drill_whatever_their_name(hall: Hall, by: str) -> None:
+    hall.drills.start(GUARD, by, "because")
+    (row,) = hall.desk.rows(AUDIT)
+    assert (row["actor"], row["action"], row["reason"]) == (by, "drill", "because")
 
 
 # --- who goes first -----------------------------------------------------------------------------

@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from daemon.drill import Ending
 from daemon.drills import CRON
+from daemon.journal import JournalError
 from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
+from daemon.tables import AUDIT
 from tests.daemon.desk import GUARD, Desk
 from tests.daemon.hall import Hall
 
@@ -94,6 +97,7 @@ def test_a_cron_drills_and_a_refused_one_is_no_error(desk: Desk) -> None:
     work()
     (told,) = hall.drills.reports()
     assert told.by == CRON
+    assert hall.desk.rows(AUDIT) == []
 
 
 def test_a_reload_places_and_removes_crons_and_series(hall: Hall) -> None:
@@ -118,6 +122,29 @@ def test_a_reload_aborts_a_drill_of_what_changed_and_no_other(hall: Hall) -> Non
     hall.drills.reload(hall.desk.config.model_copy(update={"guards": {}}))
     hall.tick()
     assert hall.told(second).ending is Ending.ABORTED
+
+
+def test_a_reload_that_cannot_read_what_was_drilled_aborts_nothing(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> NoReturn:
+        raise JournalError("the disk is full")
+
+    drill = hall.start()
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.drill_history.proven_at", away)
+        with pytest.raises(JournalError):
+            hall.drills.reload(hall.configured(within_s=5))
+    hall.tick()
+    assert hall.told(drill).ending is None
+
+
+def test_a_drill_that_ends_while_a_reload_reads_still_proves(hall: Hall) -> None:
+    past = hall.drills.past(hall.config)
+    told = hall.good()
+    hall.drills.reload(hall.configured(cron="0 5 * * *"), past)
+    assert told.good
+    assert not hall.drills.unproven(GUARD, hall.desk.now)
 
 
 @pytest.fixture

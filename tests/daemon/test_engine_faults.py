@@ -8,13 +8,15 @@ from datetime import timedelta
 
 import pytest
 
+from config.schema import Config
 from daemon.engine import Engine
 from daemon.guard import GuardState, Phase
 from daemon.guard.messages import Flip, OperatorAsked
 from daemon.journal import Journal, JournalError
+from daemon.states import States
 from daemon.tables import DECISIONS, FLIPS, INCIDENTS, TIMELINE
 from daemon.turn import Turn
-from flags.model import Gates
+from flags.model import Flag, FlagChanged, Gates
 from flags.stores.sql import ENABLED
 from probes.model import Outcome, Purpose, Run
 from tests.daemon.build import FLAG
@@ -301,6 +303,41 @@ def test_a_reload_never_shows_a_guard_without_a_state(
 
     monkeypatch.setattr(Turn, "guard_state", look)
     desk.engine.reload(desk.config)
+
+
+def test_what_is_judged_while_a_reload_reads_is_not_undone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = States._read
+
+    def then_a_run_fails(states: States, config: Config) -> dict[str, GuardState]:
+        loaded = read(states, config)
+        desk.fails()
+        return loaded
+
+    with monkeypatch.context() as patch:
+        patch.setattr(States, "_read", then_a_run_fails)
+        desk.engine.reload(desk.config)
+    assert desk.phase is Phase.SUSPECT
+    assert desk.engine.state(GUARD) == desk.saved()
+
+
+def test_a_write_decided_after_the_look_was_first_though_it_wrote_the_very_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, switch, seen = desk.engine, desk.engine._switch, desk.gates
+    look, wanted = switch.flag, switch.aim(FLAG, False, seen)
+
+    def then_another_writes(name: str) -> Flag:
+        found = look(name)
+        monkeypatch.undo()
+        engine.put(FLAG, wanted, seen, "bob", "x")
+        return found
+
+    monkeypatch.setattr(switch, "flag", then_another_writes)
+    with pytest.raises(FlagChanged):
+        engine.put(FLAG, wanted, seen, "ann", "x", exact=True)
+    assert [row["by"] for row in desk.rows(FLIPS)] == ["bob"]
 
 
 def test_a_clock_that_is_set_back_does_not_put_a_kill_off(desk: Desk) -> None:

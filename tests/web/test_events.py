@@ -13,6 +13,7 @@ import pytest
 import requests
 from flask_openapi3.openapi import OpenAPI
 
+from config.schema import CircuitSpec
 from daemon.audit import Signed
 from daemon.bearer import Role
 from daemon.news import About, News
@@ -20,8 +21,10 @@ from daemon.tokens import Tokens
 from daemon.web import WebServer, serve
 from daemon.web.api import events
 from tests.web.conftest import FLAG, GUARD, Build, Room, bearer
+from tests.web.test_drills import Hall
 
 PATH = "/api/v1/events"
+PAT = Signed("pat", "we deploy")
 Serving = Callable[..., WebServer]
 
 
@@ -96,7 +99,7 @@ def test_a_kill_is_told_by_name_as_it_happens(room: Room, serving: Serving) -> N
     assert hostile not in str(events)
 
 
-def test_flags_incidents_pauses_and_circuits_are_told(room: Room, serving: Serving) -> None:
+def test_flags_incidents_and_reloads_are_told(room: Room, serving: Serving) -> None:
     with listening(serving()) as heard:
         room.break_widget()
         incident = heard.until("incident")
@@ -116,6 +119,21 @@ def test_flags_incidents_pauses_and_circuits_are_told(room: Room, serving: Servi
     with listening(serving()) as heard:
         room.engine.reload(room.config)
         assert heard.until("config")["name"] == ""
+
+
+def test_pauses_circuits_and_drills_are_told(room: Room, serving: Serving) -> None:
+    circuits = {"api": CircuitSpec(name="api", probe="page")}
+    room.config = room.config.model_copy(update={"circuits": circuits})
+    drills = Hall(room).drills
+    with listening(serving(life_s=15)) as heard:
+        room.engine.pauses.pause("page", PAT)
+        assert heard.until("probe") == {"kind": "probe", "name": "page", "id": ""}
+        room.engine.pauses.resume("page", PAT)
+        assert heard.until("probe")["name"] == "page"
+        room.engine.circuits.ask("api", True, PAT)
+        assert heard.until("circuit") == {"kind": "circuit", "name": "api", "id": ""}
+        drill = drills.start(GUARD, "pat")
+        assert heard.until("drill") == {"kind": "drill", "name": GUARD, "id": drill}
 
 
 def test_a_stream_resumes_behind_the_last_event_that_came(room: Room, serving: Serving) -> None:
