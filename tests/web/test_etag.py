@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from daemon.web.etag import etag_of
+from daemon.web.views.guard import etag_of_guard
 from flags.model import Gates
 from probes.model import Violation
 from tests.web.conftest import FLAG, GUARD, Room
@@ -40,6 +43,42 @@ def test_who_has_the_newest_is_answered_304_without_a_body(client: FlaskClient, 
     again = client.get(path, headers={"If-None-Match": f'"older", {known}'})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", known)
     assert client.get(path, headers={"If-None-Match": STALE}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("shown_by", "path", "act"),
+    [
+        ("daemon.web.api.guards.guard_view", GUARD_PATH, f"{GUARD_PATH}/hold"),
+        ("daemon.web.api.probes.probe_views", PROBE_PATH, f"{PROBE_PATH}/pause"),
+        ("daemon.web.pages.probe.probe_views", f"/probes/{PROBE}", f"{PROBE_PATH}/pause"),
+        ("daemon.web.pages.probe.probe_views", "/probes", f"{PROBE_PATH}/pause"),
+        ("daemon.web.pages.guard_row.guard_view", f"/guards/{GUARD}", f"{GUARD_PATH}/hold"),
+    ],
+)
+def test_who_was_shown_the_older_is_not_given_the_newer_etag(
+    room: Room,
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    shown_by: str,
+    path: str,
+    act: str,
+) -> None:
+    module, _, name = shown_by.rpartition(".")
+    look, other = getattr(import_module(module), name), room.app().test_client()
+    acted: list[int] = []
+
+    def then_somebody_acts(*asked: Any) -> Any:
+        shown = look(*asked)
+        monkeypatch.undo()
+        acted.append(other.post(act, json={"reason": "because"}).status_code)
+        return shown
+
+    monkeypatch.setattr(shown_by, then_somebody_acts)
+    seen = client.get(path)
+    assert (seen.status_code, acted) == (200, [200])
+    newest = etag(client, act.rpartition("/")[0])
+    assert seen.headers.get("ETag") != newest
+    assert newest.strip('"') not in seen.text
 
 
 @pytest.mark.parametrize(
@@ -190,3 +229,9 @@ def test_a_time_is_the_same_fact_in_every_zone_and_other_objects_are_none() -> N
     assert etag_of(utc) == etag_of(datetime.fromisoformat("2026-01-31T13:00:00+01:00"))
     with pytest.raises(TypeError, match="object has no place in an ETag"):
         etag_of(object())
+
+
+def test_a_latch_is_something_that_an_operator_decides_upon(room: Room) -> None:
+    spec, state = room.config.guards[GUARD], room.engine.state(GUARD)
+    latched = replace(state, latched="2 failed kills in 24 h")
+    assert etag_of_guard(spec, state) != etag_of_guard(spec, latched)

@@ -44,7 +44,8 @@ def list_guards() -> Response:
 def get_guard(path: ByName) -> Response:
     """Show one guard, with its newest lines."""
     desk = current_desk()
-    view, etag = guard_view(desk, path.name), guard_etag(desk, path.name)
+    etag = guard_etag(desk, path.name)  # first: what is shown may be newer than it, and never older
+    view = guard_view(desk, path.name)
     lines = history.timeline(desk.journal, path.name)
     return tagged(answer(GuardDetail(**dict(view), timeline=lines), longest=None), etag)
 

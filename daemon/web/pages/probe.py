@@ -30,8 +30,9 @@ MAX_GROUPS = 20
 def probes() -> Response:
     """Show every probe with its last runs."""
     desk = current_desk()
-    views = probe_views(desk, tuple(desk.config.probes))
-    etags = {view.name: probe_etag(desk, view.name) for view in views}
+    # ETags first: what is shown may be newer than they are, and never older.
+    etags = {name: probe_etag(desk, name) for name in desk.config.probes}
+    views = probe_views(desk, tuple(etags))
     return render("probes.html", probes=views, etags=etags)
 
 
@@ -44,12 +45,13 @@ def probe(name: str) -> Response:
         raise unknown("probe", name, tuple(config.probes))
     if chosen not in WINDOWS:
         raise Refused(422, f"window: must be one of {', '.join(WINDOWS)}")
+    etag = probe_etag(desk, name)  # first: what is shown may be newer than it, and never older
     found = probe_history.read(desk.journal, name, Window.named(chosen, utc_now()))
     limits = limits_of(config, config.probes[name])
     return render(
         "probe.html",
         probe=probe_views(desk, (name,))[0],
-        etag=probe_etag(desk, name),
+        etag=etag,
         failures=FAILURES,
         exposed=exposed,
         chosen=chosen,
