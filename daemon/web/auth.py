@@ -18,6 +18,7 @@ from daemon.web import door
 from daemon.web.attempts import Attempts
 from daemon.web.caller import HANDED, Caller, current_caller, current_tokens
 from daemon.web.desk import current_desk
+from daemon.web.place import here
 from daemon.web.problem import Refused
 from daemon.web.session import CONFIGURED, NotSignedIn, check_csrf, signed_in
 
@@ -136,7 +137,7 @@ def caller_of(secret: bytes) -> Caller:
         log.warning("a token was refused", address=address, why="nobody has it")
         raise _refused(
             "the token is not known here: check it for missing characters, or ask an administrator "
-            "for one; one that changed in web.tokens needs a reload"
+            "for one; one that changed in web.tokens needs a restart"
         )
     why = token.dead(now)
     log.warning("a token was refused", address=address, token=token.name, why=why)
@@ -197,7 +198,7 @@ def _stranger(why: str) -> WerkzeugResponse:
     session.clear()
     if why:
         flash(f"You are signed in no longer: {why}.")
-    after = request.full_path.rstrip("?") if request.method in READS else "/"
+    after = here() if request.method in READS else "/"
     return redirect(f"/sign-in?{urlencode({'next': after})}", 303)
 
 

@@ -109,5 +109,7 @@ def _fingerprint() -> str:
     body = request.get_data()
     with suppress(ValueError, RecursionError):  # members in another order are the same body
         body = json.dumps(json.loads(body), sort_keys=True).encode()
-    parts = (request.method.encode(), request.full_path.encode(), body)
+    # As bytes: a query need not be UTF-8.
+    place = request.path.encode() + b"?" + request.query_string
+    parts = (request.method.encode(), place, body)
     return hashlib.sha256(b"\n".join(parts)).hexdigest()

@@ -77,6 +77,19 @@ def test_members_in_another_order_are_the_same_request(client: FlaskClient) -> N
     assert replayed(client.post(HOLD, data=other, headers=headers))
 
 
+def test_a_query_is_a_part_of_the_request_even_one_that_is_no_text(client: FlaskClient) -> None:
+    headers = {"Idempotency-Key": "k"}
+    told = [
+        client.post(HOLD, json=REASON, headers=headers, environ_overrides={"QUERY_STRING": query})
+        for query in ("x=\xff", "x=\xff", "x=\xfe")
+    ]
+    assert [(each.status_code, replayed(each)) for each in told] == [
+        (200, False),
+        (200, True),
+        (422, False),
+    ]
+
+
 @pytest.mark.parametrize(("path", "body"), [(HOLD, {"reason": "another"}), (TRIP, {})])
 def test_a_key_stands_for_one_request_only(
     room: Room, client: FlaskClient, path: str, body: dict[str, str]

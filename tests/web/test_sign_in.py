@@ -9,7 +9,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -69,6 +69,22 @@ def test_a_stranger_signs_in_and_arrives_where_they_wanted_to_go(client: FlaskCl
     assert "operator, operator" in page.text
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "after"),
+    [
+        ("/flags/what%3F", "", "/flags/what%3F"),
+        ("/runs", "probe=page&x", "/runs?probe=page&x"),
+        ("/runs", "probe=\xff", "/runs?probe=\ufffd"),  # no browser sends that, but anybody may
+    ],
+)
+def test_a_strangers_way_back_is_written_as_a_url(
+    client: FlaskClient, path: str, query: str, after: str
+) -> None:
+    away = client.get(path, environ_overrides={"QUERY_STRING": query})
+    assert away.status_code == 303
+    assert away.headers["Location"] == f"/sign-in?{urlencode({'next': after})}"
+
+
 def test_a_session_reads_the_api_too(inside: FlaskClient) -> None:
     assert inside.get("/api/v1/guards").status_code == 200
 
@@ -105,6 +121,7 @@ def test_a_wrong_token_is_refused_in_place_and_never_shown_or_logged(
         page = sign_in(client, "wrong-token-9876", next="/runs")
     assert page.status_code == 401
     assert "the token is not known here" in says(page)
+    assert "changed in web.tokens needs a restart" in says(page)
     assert 'name="next" value="/runs"' in page.text
     assert "wrong-token-9876" not in page.text
     assert [(line["event"], line["address"]) for line in logs] == [

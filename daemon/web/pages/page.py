@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from importlib.metadata import version
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template
 from flask_wtf.csrf import generate_csrf
 from jinja2 import StrictUndefined
 
 from daemon.engine import utc_now
 from daemon.web.caller import current_caller
 from daemon.web.desk import current_desk
+from daemon.web.place import here
 from daemon.web.problem import PAGE
 from daemon.web.wording import FILTERS
 
@@ -61,15 +62,6 @@ def render(template: str, status: int = 200, **context: object) -> Response:
 def problem_page(status: int, detail: str) -> Response:
     """Say on a page what the API would say in a problem: what is wrong, and the remedy."""
     return render("problem.html", status, title=HTTPStatus(status).phrase, detail=detail)
-
-
-def here() -> str:
-    """Return the path and query of the page under way as a URL writes them, for a way back to it.
-
-    Decoded, a name with a `?` or a line break in it would lead elsewhere, or nowhere.
-    """
-    query = request.query_string.decode("ascii", "replace")
-    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def local_path(text: str) -> str:
