@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from daemon.history.place import Before, between, older
 from daemon.history.timeline import TimelineLine, oldest_first
@@ -15,6 +15,13 @@ from daemon.tables import INCIDENTS, TIMELINE
 
 #: A suspicion that began longer ago than this is not what led to the incident.
 LED_TO_IT = timedelta(hours=1)
+#: Nor is one after which a guard noted one of these: it was over (`daemon.guard` writes them).
+ENDED_IT = (
+    "suspicion cleared%",
+    "reset:%",
+    "the ramp came through:%",
+    "%: a person's decision, adopted%",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +92,50 @@ def story(journal: Journal, told: IncidentRecord, limit: int = 200) -> tuple[Tim
     that suspicion and the closing: a hold, a person's own change of the flag, the reset.
     """
     line = TIMELINE.c
-    led_to_it = select(func.max(line.id)).where(
-        line.guard == told.guard,
-        line.incident.is_(None),
-        line.text.like("SUSPECT:%"),
-        line.at <= told.opened_at,
-        line.at >= told.opened_at - LED_TO_IT,
-    )
+    own = line.incident == told.id
+    told_of = select(line.at, line.text, line.by)
     with journal.reading() as db:
-        first = db.scalar(led_to_it)
-        if first is None:
-            first = db.scalar(select(func.min(line.id)).where(line.incident == told.id)) or 0
-        query = (
-            select(line.at, line.text, line.by)
-            .where(line.guard == told.guard, line.id >= first)
-            .where(or_(line.incident == told.id, line.incident.is_(None)))
-        )
-        if told.closed_at is not None:
-            # What people add afterwards belongs to it still.
-            query = query.where(or_(line.at <= told.closed_at, line.incident == told.id))
-        return oldest_first(db, query, limit)
+        opening = db.scalar(select(line.id).where(own).order_by(line.id).limit(1))
+        if opening is None:
+            return ()
+        first = _suspicion(db, told, opening) or opening
+        span = told_of.where(line.guard == told.guard, line.id >= first)
+        span = span.where(or_(own, line.incident.is_(None)))
+        end = None if told.closed_at is None else _end(db, told)
+        if end is None:
+            return oldest_first(db, span, limit)
+        # What people add afterwards belongs to it still.
+        later = oldest_first(db, told_of.where(own, line.id >= end), limit)
+        return oldest_first(db, span.where(line.id < end), limit - len(later)) + later
+
+
+def _suspicion(db: Connection, told: IncidentRecord, opening: int) -> int | None:
+    """Number of the line of the suspicion that led to an incident whose first line is `opening`.
+
+    Between numbers, as in `_end`: by times alone, SQLite would walk through the guard's whole life.
+    """
+    line = TIMELINE.c
+    earlier = select(line.id).where(line.guard == told.guard, line.id < opening)
+    newest = earlier.order_by(line.id.desc()).limit(1)
+    ended = and_(line.by.is_(None), or_(*(line.text.like(text) for text in ENDED_IT)))
+    over = db.scalar(newest.where(or_(line.at < told.opened_at - LED_TO_IT, ended))) or 0
+    said = newest.where(line.incident.is_(None), line.text.like("SUSPECT:%"))
+    found: int | None = db.scalar(said.where(line.id > over))
+    return found
+
+
+def _end(db: Connection, told: IncidentRecord) -> int | None:
+    """Number of the guard's first line after an incident's closing; None: there is none yet.
+
+    Found from the guard's own last line on: those that it noted in the closing's own turn follow.
+    """
+    line = TIMELINE.c
+    last = select(func.max(line.id)).where(line.incident == told.id, line.by.is_(None))
+    after = select(line.id).where(
+        line.guard == told.guard, line.id > last.scalar_subquery(), line.at > told.closed_at
+    )
+    found: int | None = db.scalar(after.order_by(line.id).limit(1))
+    return found
 
 
 def _columns() -> list[ColumnElement[Any]]:

@@ -21,6 +21,9 @@ from probes.model import Outcome, Purpose, Run
 
 #: Most runs, and most rows of the audit, that an incident is told with.
 MOST = 100
+#: Most lines of an incident's story that are read. They tell what each trip reached: its beginning
+#: must not be lost behind what many people wrote.
+LINES = 2_000
 #: Runs are told from the first failure until the kill was proven, or this long after the opening.
 AFTER_OPENING = timedelta(minutes=5)
 #: In the explanation that is kept with an incident's opening (`daemon.explain.text`). Evidence and
@@ -80,7 +83,7 @@ class Facts:
 
 def gather(journal: Journal, told: IncidentRecord) -> Facts:
     """Read an incident's story and its trips: what a page asks for."""
-    timeline = history.story(journal, told)
+    timeline = history.story(journal, told, LINES)
     with journal.reading() as db:
         trips, restored_at = _trips(db, told, timeline)
     return Facts(told, timeline, trips, restored_at)

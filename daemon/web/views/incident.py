@@ -21,6 +21,9 @@ from daemon.web.desk import Desk
 from daemon.web.etag import etag_of
 from daemon.web.problem import Refused
 
+#: Lines of an incident that are shown; its post-mortem, and the guard's own timeline, have more.
+SHOWN = 200
+
 
 class IncidentView(View):
     """`closed_at` null: it is open. `notes`: how many lines of its timeline are people's.
@@ -44,7 +47,9 @@ class IncidentView(View):
 
 
 class IncidentDetail(View):
-    """With its timeline, oldest first, the suspicion that led to it included."""
+    """With its timeline, oldest first, the suspicion that led to it included; of a long one the
+    newest 200 lines.
+    """
 
     incident: IncidentView
     timeline: tuple[TimelineLine, ...]
@@ -107,7 +112,7 @@ def incident_view(told: IncidentRecord, now: datetime) -> IncidentView:
 def with_story(journal: Journal, told: IncidentRecord) -> IncidentDetail:
     """Add an incident's timeline."""
     view = incident_view(told, utc_now())
-    return IncidentDetail(incident=view, timeline=history.story(journal, told))
+    return IncidentDetail(incident=view, timeline=history.story(journal, told, SHOWN))
 
 
 def whole(desk: Desk, told: IncidentRecord) -> IncidentWhole:
@@ -121,7 +126,7 @@ def whole(desk: Desk, told: IncidentRecord) -> IncidentWhole:
     held = "" if told.closed_at is not None else held_open(told, state, spec)
     return IncidentWhole(
         incident=incident_view(told, now),
-        timeline=facts.timeline,
+        timeline=facts.timeline[-SHOWN:],
         began_at=facts.began_at,
         restored_at=facts.restored_at,
         trips=tuple(_trip(trip) for trip in facts.trips),
