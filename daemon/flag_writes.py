@@ -8,6 +8,9 @@ from daemon.audit import AuditEntry
 from daemon.journal import Journal
 from daemon.tables import AUDIT
 
+#: What an audit's row of a write to a flag has as its action: ours, or found by a poll.
+WRITES = ("flip", "adopted")
+
 
 def last_writes(journal: Journal) -> dict[str, AuditEntry]:
     """Return the newest row of the audit of every flag that has one, by the flag's name."""

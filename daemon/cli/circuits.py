@@ -29,8 +29,9 @@ def list_circuits(url: Url = LOCAL, token: Token = None, as_json: AsJson = False
     )
 
 
-@circuits.command("get")
-def get_circuit(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
+@circuits.command("show")
+@circuits.command("get", hidden=True)
+def show(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one circuit."""
     _show(get(url, token, f"circuits/{part(name)}"), as_json)
 

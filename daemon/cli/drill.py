@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from daemon.cli.client import ApiError, Client
-from daemon.cli.options import FAILED, LOCAL, WRONG, AsJson, Token, Url, part, print_json
+from daemon.cli.options import (
+    FAILED,
+    LOCAL,
+    WRONG,
+    AsJson,
+    Token,
+    Url,
+    part,
+    print_json,
+    refused,
+)
 from probes.text import bounded
 
 LOOK_S = 0.3
@@ -33,17 +42,20 @@ def drill(
     """Rehearse the guard's kill: faults in its probe's own browser only, nothing written.
 
     Exits with 0 if it would have killed in time (or would, but for a hold or observe mode), 1 if it
-    would not have, 2 if the drill could not be held or says nothing.
+    would not have, 2 if the drill was aborted and says nothing.
     """
     try:
         client = Client(url, token)
         started = client.act(f"guards/{part(guard)}/drill", reason)
         if no_wait:
-            _say(json.dumps(started) if as_json else str(started["id"]))
+            if as_json:
+                print_json(started)
+            else:
+                _say(str(started["id"]))
             return
         told = _watch(client, started["id"], quiet=as_json)
     except ApiError as cause:
-        _give_up(cause)
+        refused(cause)
     if as_json:
         print_json(told)
     else:
@@ -85,8 +97,3 @@ def _clean(text: str) -> str:
 
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - the command's output
-
-
-def _give_up(cause: ApiError) -> NoReturn:
-    typer.echo(str(cause), err=True)
-    raise typer.Exit(WRONG) from cause

@@ -51,8 +51,9 @@ def list_flags(url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -
     )
 
 
-@flags.command("get")
-def get_flag(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
+@flags.command("show")
+@flags.command("get", hidden=True)
+def show(name: Name, url: Url = LOCAL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one flag."""
     _show(get(url, token, f"flags/{part(name)}"), as_json)
 
@@ -107,10 +108,10 @@ def actors(
     """Expose single actors, or no longer."""
     if not add and not remove:
         give_up("nothing to do: give --add ACTOR or --remove ACTOR", WRONG)
-    for actor in remove or ():
-        _act(url, token, name, "actors", reason, actor=actor, present=False)
     if add:
         _confirm(f"{', '.join(add)} will be exposed to {name}", yes)
+    for actor in remove or ():
+        _act(url, token, name, "actors", reason, actor=actor, present=False)
     for actor in add or ():
         _act(url, token, name, "actors", reason, actor=actor, present=True)
     _show(get(url, token, f"flags/{part(name)}"), as_json)
@@ -194,7 +195,7 @@ def _act(
     if view["pending"]:
         give_up(
             f"{name} will be {view['pending']}: decided, but the store has not taken it yet. It is "
-            "tried until it is written; see `tripflag flags get`",
+            "tried until it is written; see `tripflag flags show`",
             PENDING,
         )
     return view

@@ -10,8 +10,8 @@ import typer
 
 from daemon.cli.client import ApiError, Client, user
 from daemon.cli.options import (
-    FAILED,
     LOCAL,
+    WRONG,
     AsJson,
     Reason,
     Token,
@@ -151,7 +151,7 @@ def postmortem(incident: Id, output: Output = None, url: Url = LOCAL, token: Tok
     except ApiError as cause:
         refused(cause)
     except OSError as cause:
-        give_up(f"cannot write {output} ({cause.strerror}): give another file with -o", FAILED)
+        give_up(f"cannot write {output} ({cause.strerror}): give another file with -o", WRONG)
     say(f"{output}: {size} bytes")
 
 

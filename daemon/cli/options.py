@@ -21,7 +21,11 @@ _CONFLICTS = (409, 412)
 
 EXIT_CODES = (
     (0, "done; `status`: all is well; `run`: passed or degraded"),
-    (1, "it failed, or no daemon answers; `status`: something needs a person; `run`: failed"),
+    (
+        1,
+        "it failed, or no daemon answers; `status`: something needs a person; `run`: failed; "
+        "`drill`: it would not have killed",
+    ),
     (2, "the input is wrong: a name, an option, a file, a reason; `drill`: it said nothing"),
     (3, "someone was first: look again, then decide anew; `status`: no daemon answers"),
     (4, "decided, but the store has not taken it yet: it is tried until it is written"),

@@ -10,8 +10,8 @@ import typer
 
 from daemon.cli.client import ApiError, Client
 from daemon.cli.options import (
-    FAILED,
     LOCAL,
+    WRONG,
     AsJson,
     Token,
     Url,
@@ -85,7 +85,7 @@ def show(
     except ApiError as cause:
         refused(cause)
     except OSError as cause:
-        give_up(f"cannot write into {artifacts}: {cause.strerror}. Name another folder", FAILED)
+        give_up(f"cannot write into {artifacts}: {cause.strerror}. Name another folder", WRONG)
     if as_json:
         print_json(run)
         return

@@ -12,21 +12,32 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from config.load import ConfigError, load
-from config.schema import Config
 from daemon.audit import Signed
-from daemon.bearer import Role, TokenRefused
+from daemon.bearer import Role, TokenRefused, UnknownToken
 from daemon.bearer import Token as Kept
 from daemon.cli.client import ApiError, Client, user
-from daemon.cli.options import CONFLICT, LOCAL, WRONG, AsJson, Token, Url, get, give_up, print_json
-from daemon.journal import Journal, JournalError
-from daemon.tokens import Tokens
+from daemon.cli.options import (
+    CONFLICT,
+    LOCAL,
+    WRONG,
+    AsJson,
+    Token,
+    Url,
+    get,
+    give_up,
+    part,
+    print_json,
+    refused,
+)
+from daemon.cli.terminal import show_table, time_text
+
+if TYPE_CHECKING:
+    from config.schema import Config
+    from daemon.tokens import Tokens
 
 token = typer.Typer(help="Tokens of the API and the dashboard.", no_args_is_help=True)
 
@@ -36,8 +47,6 @@ File = Annotated[
 ]
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why, in a sentence; it is kept.")]
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="Of the token.")]
-
-out = Console()
 
 
 @token.command()
@@ -89,15 +98,18 @@ def list_tokens(
     if as_json:
         print_json(listed)
         return
-    table = Table("name", "id", "role", "made", "by", "last use", "expires", "revoked")
-    for each in listed:
-        revoked = f"{_day(each['revoked_at'], '')} {each['revoked_by'] or ''}".strip()
-        table.add_row(
-            *(each["name"], each["id"], each["role"], _day(each["created_at"], "")),
-            *(each["created_by"], _day(each["used_at"], "never")),
-            *(_day(each["expires_at"], "never"), revoked),
-        )
-    out.print(table)
+    show_table(
+        ("name", "id", "role", "made (UTC)", "by", "last use", "expires", "revoked"),
+        (
+            (
+                *(each["name"], each["id"], each["role"]),
+                *(time_text(each["created_at"]), each["created_by"]),
+                *(time_text(each["used_at"], "never"), time_text(each["expires_at"], "never")),
+                f"{time_text(each['revoked_at'])} {each['revoked_by'] or ''}".strip(),
+            )
+            for each in listed
+        ),
+    )
 
 
 @token.command()
@@ -111,7 +123,7 @@ def revoke(
 ) -> None:
     """End a token for good: whoever has it is out from the next request on."""
     if file is None:
-        document = _send(url, token, "DELETE", f"tokens/{which}", reason, {})
+        document = _send(url, token, "DELETE", f"tokens/{part(which)}", reason, {})
     else:
         with _journal_of(file) as (config, tokens):
             configured = config.web.tokens.admin is not None
@@ -130,12 +142,16 @@ def _send(
     try:
         return Client(url, token).send(method, path, {**given, "reason": reason, "by": user()})
     except ApiError as cause:
-        code = {409: CONFLICT, 412: CONFLICT, 422: WRONG}.get(cause.status)
-        give_up(str(cause), *(() if code is None else (code,)))
+        refused(cause)
 
 
 @contextmanager
 def _journal_of(file: Path) -> Iterator[tuple[Config, Tokens]]:
+    # Here, not above: they take seconds to import, and every verb of the command would wait.
+    from config.load import ConfigError, load
+    from daemon.journal import Journal, JournalError
+    from daemon.tokens import Tokens
+
     try:
         config = load(file, os.environ)
         # Its lock is the proof that no daemon runs: one that does would not see what is written.
@@ -147,7 +163,7 @@ def _journal_of(file: Path) -> Iterator[tuple[Config, Tokens]]:
     try:
         yield config, Tokens(journal)
     except TokenRefused as cause:
-        give_up(str(cause), CONFLICT)
+        give_up(str(cause), WRONG if isinstance(cause, UnknownToken) else CONFLICT)
     except JournalError as cause:
         give_up(str(cause))
     finally:
@@ -164,10 +180,6 @@ def _document(kept: Kept) -> dict[str, Any]:
         for key, value in asdict(kept).items()
     }
     return {**document, "role": kept.role.value, "live": kept.dead(datetime.now(UTC)) is None}
-
-
-def _day(value: str | None, none: str) -> str:
-    return none if value is None else value[:16].replace("T", " ")
 
 
 def _tell(text: str) -> None:

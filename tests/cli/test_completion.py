@@ -76,3 +76,12 @@ def test_bash_loads_the_script_and_completes_verbs_and_options(tmp_path: Path) -
         "tripflag guards re": ["reset", "release"],
         "tripflag run --re": ["--repeat"],
     }
+
+
+def test_no_verb_waits_for_what_only_the_daemon_needs() -> None:
+    heavy = ["alembic", "flask", "playwright", "pydantic", "pygal", "sqlalchemy", "structlog"]
+    asked = f"import sys, daemon.cli; print(*sorted(set({heavy}) & set(sys.modules)))"
+    found = subprocess.run(
+        (sys.executable, "-c", asked), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert found.stdout.split() == []

@@ -125,7 +125,7 @@ def test_a_run_is_shown_with_its_steps_and_its_evidence_is_saved(
     (saved,) = folder.iterdir()
     assert (saved.name, saved.read_bytes()) == ("run-0001-screenshot.png", b"\x89PNG")
     unwritable = call("runs", "show", "run-0001", "--artifacts", str(saved))
-    assert unwritable.exit_code == 1
+    assert unwritable.exit_code == 2
     assert unwritable.stderr == f"cannot write into {saved}: File exists. Name another folder\n"
     assert call("runs", "show", "gone").exit_code == 2
 
@@ -156,3 +156,17 @@ def test_a_flags_history_says_who_wrote_what_newest_first(call: Call) -> None:
     said = call("flags", "history", FLAG, "--limit", "1").stdout
     assert "two" in said
     assert "one" not in said.replace("none", "")
+
+
+@pytest.mark.parametrize("group", ["circuits", "flags", "guards", "incidents", "probes", "runs"])
+def test_one_thing_is_shown_by_the_same_word_in_every_group(call: Call, group: str) -> None:
+    lost = call(group, "show", "nothing")
+    assert (lost.exit_code, lost.stdout) == (2, "")
+    assert lost.stderr.count("\n") == 1
+    verbs = call(group, "--help").stdout.split()
+    assert "show" in verbs
+    assert "get" not in verbs
+
+
+def test_the_word_of_before_still_shows_a_flag(call: Call) -> None:
+    assert call("flags", "get", FLAG).stdout == call("flags", "show", FLAG).stdout

@@ -171,30 +171,31 @@ def test_a_change_is_a_row_of_the_audit(client: FlaskClient) -> None:
 # --- the command line ---------------------------------------------------------------------------
 
 
-def test_the_command_line_lists_gets_opens_and_closes(call: Call) -> None:
+def test_the_command_line_lists_shows_opens_and_closes(call: Call) -> None:
     opened = call("open", "assessment_api", "-r", "deploying")
     assert opened.exit_code == 0, opened.output
     assert "assessment_api: open since 20" in opened.stdout
-    assert "until let go: deploying" in call("get", "assessment_api").stdout
+    assert "until let go: deploying" in call("show", "assessment_api").stdout
+    assert call("get", "assessment_api").stdout == call("show", "assessment_api").stdout
     assert "assessment_api" in call("list").stdout
     (listed,) = json.loads(call("list", "--json").stdout)
     assert (listed["phase"], listed["go_round"]) == ("open", True)
     assert call("close", "assessment_api", "-r", "deployed").exit_code == 0
-    assert json.loads(call("get", "assessment_api", "--json").stdout)["phase"] == "half_open"
+    assert json.loads(call("show", "assessment_api", "--json").stdout)["phase"] == "half_open"
 
 
 def test_the_command_line_tells_refusals_by_their_exit_codes(call: Call) -> None:
     conflict = call("close", "assessment_api", "-r", "x")
     assert (conflict.exit_code, conflict.stdout) == (3, "")
     assert conflict.stderr == "assessment_api is closed: there is nothing to let go\n"
-    assert call("get", "gone").exit_code == 2
+    assert call("show", "gone").exit_code == 2
     assert call("open", "assessment_api").exit_code == 2  # no reason
     assert call("list", "--url", "http://127.0.0.1:9").exit_code == 1
 
 
 def test_what_a_target_said_is_no_markup_on_the_terminal(room: Room, call: Call) -> None:
     guard_switches(room, True)
-    for printed in (call("get", "assessment_api").stdout, call("list").stdout):
+    for printed in (call("show", "assessment_api").stdout, call("list").stdout):
         assert "[red]" in printed
         assert "\x1b" not in printed
 

@@ -53,6 +53,7 @@ class Hall:
             self._walk,
             lambda *_: None,
             utc_now,
+            room.engine.news,
         )
         self.drills.start_crons()
 
@@ -292,7 +293,7 @@ def test_without_waiting_it_prints_the_id(hall: Hall, client: FlaskClient) -> No
         assert done.exit_code == 0, done.output
         assert told(client, done.stdout.strip())["ending"] is None
         refused = call(url, GUARD)
-    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert (refused.exit_code, refused.stdout) == (3, "")
     assert "is under way: wait for it" in refused.stderr
 
 
@@ -307,7 +308,9 @@ def test_a_drill_that_gives_way_to_a_real_fault_ends_with_2(hall: Hall) -> None:
     assert "aborted, and says nothing: the real guard is busy" in done.stdout
 
 
-def test_without_a_daemon_it_ends_with_2() -> None:
+def test_it_ends_as_every_verb_does_without_a_daemon_and_with_a_wrong_name(hall: Hall) -> None:
+    with served(hall) as url:
+        assert call(url, "nobody").exit_code == 2
     done = call("http://127.0.0.1:9", GUARD)
-    assert done.exit_code == 2
+    assert done.exit_code == 1
     assert "no daemon answers" in done.stderr

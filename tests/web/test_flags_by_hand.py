@@ -80,6 +80,17 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(room: Room) -> None:
     assert room.store.gates(FLAG) == TENTH
 
 
+def test_who_does_not_confirm_writes_nothing(room: Room, call: Call) -> None:
+    before = Gates.of(("actors", "User;1"))
+    room.store.replace_gates(FLAG, before)
+    room.engine.poll_flags()
+    words = ("--add", "User;2", "--remove", "User;1", "-r", "one for the other")
+    refused = call("flags", "actors", FLAG, *words)
+    assert refused.exit_code == 2
+    assert refused.stderr == f"User;2 will be exposed to {FLAG}: confirm with --yes\n"
+    assert room.store.gates(FLAG) == before
+
+
 def test_history_tells_ours_and_what_was_written_past_us(room: Room, call: Call) -> None:
     call("flags", "off", FLAG, "-r", "wrong names")
     room.store.replace_gates(FLAG, TENTH)
@@ -124,4 +135,4 @@ def test_every_flag_is_listed_with_its_state(call: Call) -> None:
         FLAG: "on",
         "assessment_fallback_enabled": "off",
     }
-    assert FLAG in call("flags", "get", FLAG).stdout
+    assert FLAG in call("flags", "show", FLAG).stdout

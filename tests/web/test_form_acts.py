@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -79,6 +80,14 @@ def test_a_conflict_is_said_as_one(room: Room, client: FlaskClient) -> None:
     assert "release" in alert(refused)
 
 
+def test_what_somebody_was_first_with_is_not_written(room: Room, client: FlaskClient) -> None:
+    refused = send(client, if_match='"of before"')
+    assert refused.status_code == 412
+    assert "someone was first" in alert(refused)
+    assert ">Look again<" in refused.text
+    assert room.engine.state(GUARD).hold is None
+
+
 def test_a_form_of_another_page_does_nothing(room: Room, client: FlaskClient) -> None:
     for forged in ("", "made-up"):
         refused = send(client, csrf_token=forged)
@@ -106,6 +115,16 @@ def test_a_field_of_json_reaches_the_api_as_what_it_is(room: Room, client: Flask
     assert alert(broken).startswith("for_s: is not JSON")
 
 
+def test_a_form_that_is_sent_twice_is_done_once(room: Room, client: FlaskClient) -> None:
+    keys = re.findall(r'name="idempotency_key" value="([^"]+)"', client.get("/").text)
+    assert len(set(keys)) == len(keys) > 1
+    for _ in range(2):
+        assert send(client, idempotency_key=keys[0]).status_code == 303
+    assert len(room.audited(f"guard {GUARD}")) == 1
+    assert send(client, idempotency_key=keys[1]).status_code == 303
+    assert len(room.audited(f"guard {GUARD}")) == 2
+
+
 def test_a_method_that_is_none_is_refused_before_the_api_sees_it(client: FlaskClient) -> None:
     refused = send(client, method="TRACE")
     assert refused.status_code == 400
@@ -116,6 +135,17 @@ def test_a_form_cannot_leave_the_api(room: Room, client: FlaskClient) -> None:
     for path in ("../../sign-out", "%2e%2e/%2e%2e/acts/guards", "nothing/here"):
         refused = send(client, f"/acts/{path}")
         assert refused.status_code in (404, 405), path
+
+
+def test_a_flag_is_acted_on_whatever_its_name(room: Room, client: FlaskClient) -> None:
+    name = "50%41 of us? #1"
+    room.store.create(name, is_enabled=True)
+    page = client.get(f"/flags/{quote(name)}").text
+    assert f'name="back" value="/flags/{quote(name)}"' in page
+    action = re.search(r'action="(/acts/flags/[^"]+/disable)"', page)
+    assert action is not None
+    assert send(client, action[1]).status_code == 303
+    assert room.flag(name) == "off"
 
 
 def test_a_page_that_is_not_there_is_said_as_a_page_to_a_browser(client: FlaskClient) -> None:

@@ -69,7 +69,7 @@ def test_a_flag_has_its_history_and_the_gates_of_before_each_write(room: Room) -
         ("sam", False),
         ("pat", False),
     ]
-    assert (writes[2]["before"], writes[2]["reason"]) == ("boolean true", "it is broken")
+    assert (writes[2]["before"], writes[2]["reason"]) == ("on for everybody", "it is broken")
     assert (writes[2]["request_id"], rest["next"]) == ("req-1", None)
 
     kept = client.get(f"/api/v1/flags/{FLAG}/snapshots?limit=1").get_json()
@@ -120,6 +120,8 @@ def test_incidents_are_filtered_and_paged(room: Room) -> None:
     rest = client.get(f"/api/v1/incidents?limit=2&cursor={first['next']}").get_json()
     ids = [each["id"] for each in first["incidents"] + rest["incidents"]]
     assert (len(set(ids)), ids, rest["next"]) == (3, sorted(ids, reverse=True), None)
+    full = client.get("/api/v1/incidents?limit=3").get_json()
+    assert (len(full["incidents"]), full["next"]) == (3, None)  # no empty page comes behind it
     (one, *_) = first["incidents"]
     for query, count in (
         (f"cause={one['cause']}&severity={one['severity']}", 3),

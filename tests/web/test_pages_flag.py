@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
 from daemon.web import WebServer
-from daemon.web.views.gates import exposure, in_words
+from daemon.web.views.gates import changed, exposure, in_words
 from flags.model import Gates
 from flags.switch import Switch
 from tests.web.conftest import FLAG, GUARD, Look, Room
@@ -37,6 +37,13 @@ def test_gates_read_as_words(gates: Gates, words: str) -> None:
     assert in_words(gates) == words
 
 
+def test_gates_that_differ_never_read_the_same() -> None:
+    assert changed(ON, OFF) == ("on for everybody", "off for everybody")
+    assert changed(OFF, OFF) == ("off for everybody", "off for everybody")
+    tester = Gates.of(("boolean", "true"), ("actors", "u1"))
+    assert changed(ON, tester) == ("boolean true", "actors u1, boolean true")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "change"),
     [
@@ -59,9 +66,11 @@ def test_what_becomes_of_exposure_is_never_understated(
 def test_the_list_says_for_whom_by_whom_and_what_is_guarded(
     room: Room, client: FlaskClient
 ) -> None:
-    body = {"reason": "a slow start", "by": "alice", "percentage": 25}
-    assert client.post(f"/api/v1/flags/{FLAG}/percentage", json=body).status_code == 200
+    for by, reason, share in (("zoe", "too soon", 50), ("alice", "a slow start", 25)):
+        body = {"reason": reason, "by": by, "percentage": share}
+        assert client.post(f"/api/v1/flags/{FLAG}/percentage", json=body).status_code == 200
     shown = client.get("/flags").text
+    assert "too soon" not in shown  # only who changed it last
     for words in (
         f'href="/flags/{FLAG}"',
         "on for 25 % of actors",
@@ -91,6 +100,19 @@ def test_a_flags_page_warns_where_exposure_rises_and_escapes_actors(
     absent = client.get("/flags/nothing_like_that")
     assert absent.status_code == 404
     assert "no flag is named" in absent.text
+
+
+def test_a_flag_whose_name_holds_a_slash_has_its_page_which_says_why_it_has_no_acts(
+    room: Room, client: FlaskClient
+) -> None:
+    room.store.create("team/search", is_enabled=True)
+    listed = client.get("/flags").text
+    address = listed.split('">team/search</a>')[0].rpartition('href="')[2]
+    shown = client.get(address)
+    assert shown.status_code == 200
+    assert "It is on for everybody." in shown.text
+    assert "Its name holds a “/”" in shown.text
+    assert "/acts/flags/" not in shown.text
 
 
 def test_history_is_paged(room: Room, client: FlaskClient) -> None:

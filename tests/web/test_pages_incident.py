@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import escape
 from playwright.sync_api import expect
 from sqlalchemy import text
 
 from daemon import history
 from daemon.web import WebServer
 from tests.web.conftest import FLAG, GUARD, Look, Room
+from tests.web.test_circuits import with_circuit
 from tests.web.test_incidents import WHY, act, opened
 
 Serve = Callable[[Room], WebServer]
@@ -109,6 +111,40 @@ def test_the_audit_is_filtered_and_its_chain_verified_only_when_asked(
         turn.db.execute(text("UPDATE audit SET reason = 'another' WHERE id = 2"))
     broken = page(client, "/audit?verify=yes")
     assert "The chain is broken at row 2:</strong> its content is not what was written" in broken
+
+
+def test_the_audit_and_the_flags_history_tell_gates_in_the_same_words(
+    room: Room, client: FlaskClient
+) -> None:
+    share = {"reason": "a slow start", "by": "alice", "percentage": 25}
+    assert client.post(f"/api/v1/flags/{FLAG}/percentage", json=share).status_code == 200
+    said = ("on for everybody", "on for 25 % of actors")
+    (write,) = client.get(f"/api/v1/flags/{FLAG}/history").get_json()["writes"]
+    assert (write["before"], write["after"]) == said
+    cells = [f"<code>{words}</code>" for words in said]
+    assert " → ".join(cells) in page(client, "/audit")
+    assert '</td><td class="gates">'.join(cells) in page(client, f"/flags/{FLAG}")
+
+
+def test_a_row_whose_gates_somebody_made_unreadable_is_still_shown(
+    room: Room, client: FlaskClient
+) -> None:
+    room.engine.flip(FLAG, False, "alice", "because")
+    for gates in ("", "{", "5", "[[1]]", '[["boolean", "true"], ["meta", "[]"]]'):
+        with room.journal.turn() as turn:
+            turn.db.execute(text("UPDATE audit SET before = :gates"), {"gates": gates})
+        assert f"<code>{escape(gates)}</code>" in page(client, "/audit")
+        assert f"<code>{escape(gates)}</code>" in page(client, f"/flags/{FLAG}")
+
+
+def test_a_circuits_row_of_the_audit_leads_to_the_circuit(room: Room) -> None:
+    client = with_circuit(room).app().test_client()
+    answered = client.post("/api/v1/circuits/assessment_api/open", json=WHY)
+    assert answered.status_code == 200
+    shown = page(client, "/audit")
+    assert 'href="/circuits#circuit-assessment_api">circuit assessment_api</a>' in shown
+    assert "<code>closed</code> → <code>open</code>" in shown
+    assert 'id="circuit-assessment_api"' in page(client, "/circuits")
 
 
 @pytest.mark.usefixtures("browser")

@@ -141,6 +141,21 @@ def test_of_two_who_take_a_name_at_once_one_gets_it(room: Room) -> None:
     assert sorted(race(ask, ask)) == [201, 409]
 
 
+def test_of_two_who_revoke_at_once_one_is_signed_and_the_other_is_told(
+    room: Room, client: FlaskClient
+) -> None:
+    path = f"{TOKENS}/{make(client)['id']}"
+    seen, app = {"If-Match": client.get(path).headers["ETag"]}, room.app()
+
+    def revoke() -> int:
+        headers = {**bearer(ADMIN), **seen}
+        return app.test_client().delete(path, json=WHY, headers=headers).status_code
+
+    assert sorted(race(revoke, revoke)) == [200, 412]
+    signed = [row.action for row in room.audited("token pat@site.example")]
+    assert signed == ["token-create", "token-revoke"]
+
+
 def test_no_secret_or_digest_is_in_an_answer_a_log_or_the_journal(
     room: Room, client: FlaskClient
 ) -> None:
@@ -237,7 +252,7 @@ def test_the_command_line_prints_the_secret_alone_on_standard_output(
     assert refused.exit_code == 1
     assert "this needs one of role admin" in refused.stderr
     assert run("revoke", "ci", *at).exit_code == 0
-    assert run("revoke", "nobody", *at).exit_code == 1
+    assert run("revoke", "nobody", *at).exit_code == 2
     assert secret not in run("list", *at).stdout
 
 
@@ -272,6 +287,7 @@ def test_the_first_token_is_made_in_the_journal_of_a_daemon_that_does_not_run(
     assert [(each["id"], each["name"]) for each in seen] == [(document["id"], "root")]
     room.journal.close()
     assert "root" in run("list", "--file", str(file)).stdout
+    assert run("revoke", "nobody", "--file", str(file)).exit_code == 2
     assert run("revoke", "root", "--file", str(file)).exit_code == 0
     room.reopen()
     assert room.app().test_client().get(TOKENS).status_code == 200

@@ -10,6 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from daemon import history
+from daemon.flag_writes import WRITES
 from daemon.web.acting import Overtaken, expect, signed, tagged
 from daemon.web.answer import answer
 from daemon.web.asks import ActorGate, Ask, ByName, FlagAct, Limit, Percentage, Restored
@@ -96,7 +97,7 @@ def flag_history(path: ByName, query: FlagPageQuery) -> Response:
         history.audit(
             current_desk().journal,
             flag=_known(path.name).name,
-            actions=("flip", "adopted"),
+            actions=WRITES,
             since=query.since,
             until=query.until,
             before=query.cursor,

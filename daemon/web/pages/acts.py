@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from typing import Any, cast
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, flash, redirect, request
-from flask_wtf.csrf import validate_csrf
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from daemon.web.caller import HANDED, current_caller
 from daemon.web.pages.page import local_path, render
 from daemon.web.problem import MIME, Refused, answer_problem
+from daemon.web.session import check_csrf
 
 ACTS = Blueprint("page_acts", __name__)
 
@@ -42,12 +43,9 @@ SAYS = {
     "pause": "Paused.",
     "resume": "Resumed.",
     "acknowledge": "Acknowledged.",
-    "ack": "Acknowledged.",
     "note": "Noted.",
-    "notes": "Noted.",
     "severity": "The severity is set.",
     "resolve": "Resolved.",
-    "revoke": "Revoked.",
     "baseline": "These violations are accepted: only others are new from now on.",
 }
 
@@ -57,8 +55,7 @@ def act(path: str) -> WerkzeugResponse:
     """Ask the API for what a form says: 303 back to its page, or a page that says why not."""
     form = request.form
     back = local_path(form.get("back", "/"))
-    refused = _forged() or _unreadable()
-    answer = refused or _ask(path)
+    answer = _unfit() or _ask(path)
     if answer.status_code < 400:
         flash(f"{SAYS.get(path.rstrip('/').rpartition('/')[2], 'Done.')} It is in the audit.")
         return redirect(back, 303)
@@ -67,19 +64,12 @@ def act(path: str) -> WerkzeugResponse:
     return _refusal(answer, back)
 
 
-def _forged() -> Response | None:
+def _unfit() -> Response | None:
+    """Refuse a form that no page of ours made, or that the API could not read."""
     try:
-        validate_csrf(request.form.get("csrf_token"))
-    except ValueError as cause:  # wtforms' ValidationError is one
-        detail = f"the form cannot be trusted ({cause}): reload the page, then send it again"
-        return answer_problem(400, detail)
-    return None
-
-
-def _unreadable() -> Response | None:
-    if request.form.get("method", "POST") not in METHODS:
-        return answer_problem(400, f"method: must be one of {', '.join(sorted(METHODS))}")
-    try:
+        check_csrf(request.form.get("csrf_token"))
+        if request.form.get("method", "POST") not in METHODS:
+            raise Refused(400, f"method: must be one of {', '.join(sorted(METHODS))}")
         _body()
     except Refused as cause:
         return answer_problem(cause.status, cause.detail)
@@ -113,7 +103,8 @@ def _ask(path: str) -> Response:
     if form.get("idempotency_key"):
         headers["Idempotency-Key"] = form["idempotency_key"]
     builder = EnvironBuilder(
-        path=f"/api/v1/{path}",
+        # It came decoded, and would be taken apart at a `?` or `#`, and decoded once more.
+        path=quote(f"/api/v1/{path}"),
         method=form.get("method", "POST"),
         headers=headers,
         json=_body(),

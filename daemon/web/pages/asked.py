@@ -20,7 +20,7 @@ def asked(model: type[Query]) -> Query:
         Refused: 422, with each field and what is wrong with it.
     """
     try:
-        return model.model_validate({name: value for name, value in _given().items()})
+        return model.model_validate(_given())
     except ValidationError as cause:
         said = (
             f"{'.'.join(str(part) for part in each['loc'])}: "

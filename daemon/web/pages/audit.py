@@ -14,6 +14,7 @@ from daemon.web.desk import current_desk
 from daemon.web.pages.asked import asked, page_after
 from daemon.web.pages.page import render
 from daemon.web.paging import CURSOR, RowCursor, Within, page_of
+from daemon.web.views.flag import written
 
 AUDIT = Blueprint("page_audit", __name__)
 
@@ -57,12 +58,15 @@ def audit() -> Response:
         broken=broken,
         verified=verified,
         subject_path=_path,
+        written=written,
     )
 
 
 def _path(subject: str) -> str:
     """Return the page of what an act was on; empty where it has none of its own."""
     kind, _, name = subject.partition(" ")
+    if name and kind == "circuit":  # all of them are on one page
+        return f"/circuits#circuit-{quote(name, safe='')}"
     known = {"guard": "guards", "probe": "probes", "incident": "incidents"}
     return f"/{known[kind]}/{quote(name, safe='')}" if name and kind in known else ""
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from daemon import history
 from daemon.audit import AuditEntry
-from daemon.flag_writes import last_writes
+from daemon.flag_writes import WRITES, last_writes
 from daemon.web.api.flags import FlagPageQuery
 from daemon.web.desk import current_desk
 from daemon.web.pages.asked import asked, page_after
@@ -19,6 +19,7 @@ from daemon.web.paging import page_of
 from daemon.web.problem import unknown
 from daemon.web.views.flag import FlagView, flag_etag, flag_view, flag_write
 from daemon.web.views.gates import Change, exposure, in_words
+from flags.gates import PERCENTAGE_OF_ACTORS
 from flags.model import Flag, Gates, UnknownFlag
 
 FLAG = Blueprint("page_flag", __name__)
@@ -62,7 +63,7 @@ def flags() -> Response:
     return render("flags.html", rows=rows)
 
 
-@FLAG.get("/flags/<name>")
+@FLAG.get("/flags/<path:name>")
 def flag(name: str) -> Response:
     """One flag: its gates, what was written to it, and how to change it."""
     query, desk = asked(FlagPageQuery), current_desk()
@@ -71,7 +72,7 @@ def flag(name: str) -> Response:
         history.audit(
             desk.journal,
             flag=name,
-            actions=("flip", "adopted"),
+            actions=WRITES,
             since=query.since,
             until=query.until,
             before=query.cursor,
@@ -80,7 +81,6 @@ def flag(name: str) -> Response:
         )
     )
     shown, rest = page_of(writes, query.limit, lambda entry: entry.id)
-    actors = found.gates.values("percentage_of_actors")
     return render(
         "flag.html",
         view=flag_view(desk, found, history.pending_flips(desk.journal)),
@@ -90,7 +90,7 @@ def flag(name: str) -> Response:
         after=page_after(rest),
         snapshots=_snapshots(found),
         actors=found.gates.values("actors"),
-        share=actors[0] if actors else "0",
+        share=next(iter(found.gates.values(PERCENTAGE_OF_ACTORS)), "0"),
     )
 
 

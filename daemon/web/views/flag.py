@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from pydantic import WithJsonSchema
 
 from daemon.audit import AuditEntry
+from daemon.flag_writes import WRITES
 from daemon.history import KeptSnapshot, PendingFlip
 from daemon.web.answer import View
 from daemon.web.desk import Desk
 from daemon.web.etag import etag_of
 from daemon.web.paging import NEXT
+from daemon.web.views.gates import changed
 from flags.model import Flag, FlagError, FlagState, Gates
 from flags.switch import Switch
 
@@ -103,15 +105,26 @@ def kept_view(kept: KeptSnapshot) -> KeptView:
     return KeptView(**asdict(kept))
 
 
+def written(entry: AuditEntry) -> tuple[str, str]:
+    """Return what a row of the audit says of before and after: of a flag its gates in words."""
+    if entry.action not in WRITES:
+        return entry.before, entry.after
+    try:
+        return changed(Gates.from_json(entry.before), Gates.from_json(entry.after))
+    except (AttributeError, TypeError, ValueError):  # somebody tampered with it: shown all the same
+        return entry.before, entry.after
+
+
 def flag_write(entry: AuditEntry) -> FlagWrite:
     """Show a row of the audit that is a write to a flag."""
+    before, after = written(entry)
     return FlagWrite(
         id=entry.id,
         at=entry.at,
         by=entry.actor,
         adopted=entry.action == "adopted",
-        before=str(Gates.from_json(entry.before)),
-        after=str(Gates.from_json(entry.after)),
+        before=before,
+        after=after,
         reason=entry.reason,
         request_id=entry.request_id,
     )

@@ -27,6 +27,12 @@ def in_words(gates: Gates) -> str:
     return "on for everybody" if state is FlagState.ON else "off for everybody"
 
 
+def changed(before: Gates, after: Gates) -> tuple[str, str]:
+    """Say what became of what; gates that differ do not read the same."""
+    words = in_words(before), in_words(after)
+    return (str(before), str(after)) if words[0] == words[1] and before != after else words
+
+
 def exposure(before: Gates, after: Gates) -> Change:
     """Say what becomes of exposure when `after` takes the place of `before`.
 
