@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Integer,
     String,
-    case,
     func,
     literal_column,
     select,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from daemon import probe_figures as figures
 from daemon.error_groups import ErrorGroup, Problem, grouped
 from daemon.history import RunMark
+from daemon.history.runs import in_doc
 from daemon.journal import Journal
 from daemon.probe_figures import Bucket, ExposureShare, Row, StepFigures, Whole, Window
 from daemon.tables import RUNS
@@ -125,11 +125,7 @@ def _row(
 
 def _whole(db: Connection, rows: Sequence[Row]) -> list[Whole]:
     by_number = {row.number: row for row in rows}
-    # One call, so that SQLite parses each document once.
-    parts = func.json_extract(RUNS.c.doc, *(f"$.{name}" for name in _PARTS))
-    # Python writes a NaN as NaN, which is no JSON: one such run must not hide all the others.
-    read = case((func.json_valid(RUNS.c.doc) == 1, parts))
-    query = select(_NUMBER, read).where(_NUMBER.in_(list(by_number)))
+    query = select(_NUMBER, in_doc(*_PARTS)).where(_NUMBER.in_(list(by_number)))
     found = {number: json.loads(text) for number, text in db.execute(query) if text is not None}
     return [_parsed(row, *found[row.number]) for row in rows if row.number in found]
 

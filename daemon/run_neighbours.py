@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from daemon.history import RunMark
+from daemon.history.runs import MARK, in_doc, mark_of
 from daemon.journal import Journal
 from daemon.tables import RUNS
-from probes.model import Outcome, Purpose, Run
+from probes.model import Run
 
 #: The two of a pair are walked one after the other in one worker; a run lasts minutes at most.
 NEAR = timedelta(minutes=15)
@@ -43,7 +44,7 @@ def neighbours(journal: Journal, run: Run, partners: Iterable[str]) -> Neighbour
         return Neighbours(
             older=_first(db, down.order_by(row.started_at.desc(), row.id.desc())),
             newer=_first(db, up.order_by(row.started_at, row.id)),
-            partner=None if found is None else _mark(found),
+            partner=None if found is None else mark_of(found),
             partner_probe=None if found is None else found.probe,
         )
 
@@ -57,23 +58,16 @@ def _partner(db: Connection, run: Run, probes: tuple[str, ...]) -> Any:
             row.probe.in_(probes),
             row.started_at.between(run.started_at - NEAR, run.started_at + NEAR),
             row.id != run.id,
-            func.json_extract(row.doc, "$.pair") == run.pair,
+            in_doc("pair") == run.pair,
         )
     )
     return db.execute(query.limit(1)).first()
 
 
 def _marks() -> Select[Any]:
-    row = RUNS.c
-    return select(row.id, row.purpose, row.started_at, row.duration_s, row.outcome)
+    return select(*MARK)
 
 
 def _first(db: Connection, query: Select[Any]) -> RunMark | None:
     found = db.execute(query.limit(1)).first()
-    return None if found is None else _mark(found)
-
-
-def _mark(row: Any) -> RunMark:
-    return RunMark(
-        row.id, Purpose(row.purpose), row.started_at, row.duration_s, Outcome(row.outcome)
-    )
+    return None if found is None else mark_of(found)

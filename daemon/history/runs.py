@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, select
+from sqlalchemy import Column, ColumnElement, case, func, select
 
 from daemon.history.place import Before, between, older
 from daemon.journal import Journal
@@ -27,6 +27,10 @@ class RunMark:
     started_at: datetime
     duration_s: float
     outcome: Outcome
+
+
+#: Its columns.
+MARK = (RUNS.c.id, RUNS.c.purpose, RUNS.c.started_at, RUNS.c.duration_s, RUNS.c.outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +156,17 @@ def recent(
     """Return the newest runs of each (probe, location)."""
     found: list[tuple[str, str, tuple[RunMark, ...]]] = []
     run = RUNS.c
-    columns = (run.id, run.purpose, run.started_at, run.duration_s, run.outcome)
     with journal.reading() as db:
         for probe, location in places:
             rows = db.execute(
-                select(*columns)
+                select(*MARK)
                 .where(run.probe == probe, run.location == location)
                 # What a drill planted is no news of the probe.
                 .where(run.purpose != Purpose.DRILL.value)
                 .order_by(run.started_at.desc(), run.id.desc())
                 .limit(limit)
             )
-            found.append((probe, location, tuple(_mark(row) for row in rows)))
+            found.append((probe, location, tuple(mark_of(row) for row in rows)))
         newest = [marks[0].id for _, _, marks in found if marks]
         docs = db.execute(select(run.id, run.doc).where(run.id.in_(newest)))
         last = {row.id: Run.from_json(row.doc) for row in docs}
@@ -173,7 +176,18 @@ def recent(
     )
 
 
-def _mark(row: Any) -> RunMark:
+def in_doc(*names: str) -> ColumnElement[Any]:
+    """Say in SQL what a run's document holds under these names; several are a JSON array.
+
+    NULL where it is no JSON: Python writes a NaN as NaN, and one such run must not hide the others.
+    """
+    # One call, so that SQLite parses each document once.
+    parts = func.json_extract(RUNS.c.doc, *(f"$.{name}" for name in names))
+    return case((func.json_valid(RUNS.c.doc) == 1, parts))
+
+
+def mark_of(row: Any) -> RunMark:
+    """Read a row that has the columns of `MARK`."""
     return RunMark(
         row.id, Purpose(row.purpose), row.started_at, row.duration_s, Outcome(row.outcome)
     )

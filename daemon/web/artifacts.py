@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from flask import Response, send_file
 
@@ -20,6 +21,11 @@ _BITMAPS = {
     ".webp": ("image/webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL)),
 }
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+#: What a person is told of evidence that a run kept once.
+GONE = (
+    "the evidence is gone: only so much is kept as journal.artifacts_keep, artifacts_keep_days and "
+    "artifacts_max_mb say"
+)
 HEADERS = {
     # What a target drew or wrote must never run with our origin's rights.
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -43,9 +49,10 @@ def evidence_of(desk: Desk, run: Run) -> tuple[Evidence, ...]:
     folder = desk.config.journal.artifacts_folder
     found: list[Evidence] = []
     for artifact in run.artifacts:
-        file = _confined(folder, artifact.path)
-        if file is not None:
-            found.append(Evidence(artifact.kind, file, file.stat().st_size, _image(file)))
+        there = _confined(folder, artifact.path)
+        if there is not None:
+            file, size_bytes = there
+            found.append(Evidence(artifact.kind, file, size_bytes, _image(file)))
     return tuple(found)
 
 
@@ -60,17 +67,16 @@ def send(desk: Desk, run: Run, kind: str) -> Response:
         raise Refused(404, f"this run kept {', '.join(kinds) or 'nothing'}", known=kinds)
     found = next((each for each in evidence_of(desk, run) if each.kind == kind), None)
     if found is None:
-        raise Refused(
-            404,
-            "the evidence is gone: only so much is kept as journal.artifacts_keep, "
-            "artifacts_keep_days and artifacts_max_mb say",
+        raise Refused(404, GONE)
+    try:
+        sent = send_file(
+            found.file,
+            mimetype=found.image or "application/octet-stream",
+            as_attachment=found.image is None,
+            download_name=file_name(run, kind, found.file.suffix),
         )
-    sent = send_file(
-        found.file,
-        mimetype=found.image or "application/octet-stream",
-        as_attachment=found.image is None,
-        download_name=file_name(run, kind, found.file.suffix),
-    )
+    except FileNotFoundError:  # pruned a moment ago
+        raise Refused(404, GONE) from None
     sent.headers.update(HEADERS)
     return sent
 
@@ -94,11 +100,14 @@ def _image(file: Path) -> str | None:
     return type_ if pattern.match(begins) else None
 
 
-def _confined(folder: Path, relative: str) -> Path | None:
-    """Return a file that is really inside the folder, None where it is not, or not there."""
+def _confined(folder: Path, relative: str) -> tuple[Path, int] | None:
+    """Return a file that is really inside the folder, and its size; None where it is not there."""
     try:
         file = (folder / relative).resolve()
-        inside = file.is_relative_to(folder.resolve()) and file.is_file()
-    except (OSError, ValueError):  # a path that no file system takes
+        if not file.is_relative_to(folder.resolve()):
+            return None
+        # One look: what is pruned between two would be a defect of ours.
+        found = file.stat()
+    except (OSError, ValueError):  # gone, or a path that no file system takes
         return None
-    return file if inside else None
+    return (file, found.st_size) if S_ISREG(found.st_mode) else None

@@ -34,17 +34,28 @@ def _row(value: object) -> int:
     return int(str(value))
 
 
-def _time(value: object) -> datetime:
+def utc_time(text: str) -> datetime:
+    """Read an ISO 8601 time.
+
+    Raises:
+        ValueError: it is none, or has no zone; the message goes behind the name of its field.
+        OverflowError: its offset leads out of the calendar.
+    """
     try:
-        at = datetime.fromisoformat(str(value))
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("is no time: give one such as 2026-01-31T12:00:00Z") from None
     if at.tzinfo is None:
         raise ValueError("has no zone: add Z for UTC, or an offset such as %2B01:00")
+    return at.astimezone(UTC)
+
+
+def _time(value: object) -> datetime:
+    text = str(value)
     try:
-        return at.astimezone(UTC)
-    except OverflowError:  # an offset leads out of the calendar, at one of its ends
-        return _FIRST if at.year == 1 else _LAST
+        return utc_time(text)
+    except OverflowError:  # at one of the ends of the calendar
+        return _FIRST if text.startswith("0001") else _LAST
 
 
 def _cursor_schema(pattern: str) -> WithJsonSchema:

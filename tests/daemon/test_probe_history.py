@@ -202,8 +202,20 @@ def test_a_run_knows_the_runs_beside_it_and_its_control(journal: Journal) -> Non
         run(4, probe="control", purpose=Purpose.CONTROL, pair="p"),
         run(5, probe="stranger", pair="p"),
         run(6, probe="control", pair="q"),
+        run(1000, probe="control", pair="p"),  # too long ago to be of the same walk
     )
     beside = neighbours(journal, treated, ["page", "control"])
     found = [mark and mark.id for mark in (beside.older, beside.newer, beside.partner)]
     assert found == ["run-00001", "run-00003", "run-00004"]
     assert beside.partner_probe == "control"
+
+
+def test_a_document_that_is_no_json_does_not_hide_the_other_half_of_a_pair(
+    journal: Journal,
+) -> None:
+    treated = run(1, pair="p")
+    broken = run(3, probe="control", pair="q", value=float("nan"))
+    keep(journal, treated, broken, run(2, probe="control", pair="p"))
+    beside = neighbours(journal, treated, ["control"])
+    assert beside.partner is not None
+    assert beside.partner.id == "run-00002"

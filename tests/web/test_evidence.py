@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
+from daemon import history
+from daemon.artifacts import Lost
+from daemon.web import artifacts
 from probes.model import Artifact
-from tests.web.conftest import Room
+from tests.web.conftest import Room, ago
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 JPEG, WEBP = b"\xff\xd8\xff\xe0JFIF", b"RIFF\x00\x00\x00\x00WEBPVP8 "
@@ -124,3 +127,51 @@ def test_evidence_that_was_pruned_is_said_to_be_gone(room: Room) -> None:
     answer = room.app().test_client().get("/api/v1/runs/run-0001/artifacts/trace")
     assert answer.status_code == 404
     assert answer.json["detail"].startswith("the evidence is gone")
+
+
+def test_what_a_run_lost_is_said_on_its_page(room: Room) -> None:
+    problem = "disk full: No space left on device at <b>"
+    shot = room.keep("run-0001", "screenshot", "screenshot.png", PNG)
+    room.run(outcome="failed", artifacts=(shot,), artifact_problem=problem)
+    room.run(outcome="failed", artifact_problem=problem)
+    room.run(outcome="failed")
+    client = room.app().test_client()
+
+    some, none, nothing_lost = (client.get(f"/runs/run-000{n}").text for n in (1, 2, 3))
+
+    said = "Not all of it could be kept: disk full: No space left on device at &lt;b&gt;"
+    assert said in some
+    assert "<img" in some
+    assert said in none
+    assert "None was kept.<" in none
+    assert "could be kept" not in nothing_lost
+
+
+def test_evidence_that_is_being_lost_is_said_at_the_top_of_the_overview(room: Room) -> None:
+    client = room.app().test_client()
+    assert "Evidence was lost" not in client.get("/").text
+    assert client.get("/api/v1/overview").json["evidence_lost"] is None
+
+    room.evidence_lost = Lost("disk full: No space left on device at <b>", ago(120))
+
+    notices = client.get("/").text.partition('aria-label="Notices"')[2].partition("</ul>")[0]
+    assert "Evidence was lost" in notices
+    assert ": disk full: No space left on device at &lt;b&gt;. Runs go on without it." in notices
+    told = client.get("/api/v1/overview").json["evidence_lost"]
+    assert told["problem"] == "disk full: No space left on device at <b>"
+
+
+def test_evidence_that_is_pruned_while_it_is_looked_at_is_gone_and_no_defect(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pruned(file: Path) -> str:
+        file.unlink(missing_ok=True)
+        return "image/png"
+
+    room.run(artifacts=(room.keep("run-0001", "screenshot", "screenshot.png", PNG),))
+    monkeypatch.setattr(artifacts, "_image", pruned)
+    client = room.app().test_client()
+    answer = client.get("/api/v1/runs/run-0001/artifacts/screenshot")
+    assert (answer.status_code, answer.json["detail"]) == (404, artifacts.GONE)
+    # Before anything is known of it, too.
+    assert artifacts.evidence_of(room.desk(), history.runs(room.journal)[0][0]) == ()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from datetime import datetime
 from pathlib import Path
 
 from daemon import history
+from daemon.guard.messages import OperatorAsked
 from daemon.web.views.flag import FlagsLately
 from flags.model import Flag
 from flags.stores.sql import SqlFlagStore
@@ -129,6 +131,16 @@ def test_a_blind_guard_says_since_when(room: Room) -> None:
     assert guard["since"] == guard["timeline"][-1]["at"]
 
 
+def test_a_guard_whose_hold_ended_by_the_clock_is_armed_since_then(room: Room) -> None:
+    client, until = room.app().test_client(), ago(-0.3)
+    room.engine.ask(GUARD, OperatorAsked("hold", "ann", "for the release", until))
+    deadline = ago(-10)
+    while (guard := client.get(f"/api/v1/guards/{GUARD}").json)["phase"] == "held":
+        assert ago(0) < deadline
+    assert guard["phase"] == "armed"
+    assert datetime.fromisoformat(guard["since"]) == until
+
+
 def test_a_probe_shows_how_it_went_lately_but_none_of_its_secrets(build: Build) -> None:
     room = build()
     for n in range(25):
@@ -147,6 +159,14 @@ def test_a_probe_shows_how_it_went_lately_but_none_of_its_secrets(build: Build) 
     assert not {"cookies", "headers", "params", "body"} & set(page)
 
 
+def test_what_a_drill_planted_is_no_news_of_a_probe(room: Room) -> None:
+    room.run("page")
+    room.run("page", "failed", purpose=Purpose.DRILL)
+    (local,) = room.app().test_client().get("/api/v1/probes/page").json["locations"]
+    assert [mark["outcome"] for mark in local["recent"]] == ["passed"]
+    assert local["last"]["outcome"] == "passed"
+
+
 def test_flips_come_a_page_at_a_time(room: Room) -> None:
     for to in (False, True, False):
         room.engine.flip(FLAG, to, "pat", "try")
@@ -155,6 +175,27 @@ def test_flips_come_a_page_at_a_time(room: Room) -> None:
     assert [flip["after"] for flip in first["flips"]] == ["off", "on"]
     rest = client.get(f"/api/v1/flips?limit=2&cursor={first['next']}").json
     assert ([flip["after"] for flip in rest["flips"]], rest["next"]) == (["off"], None)
+
+
+def test_flips_that_are_owed_are_filtered_too(room: Room, tmp_path: Path) -> None:
+    client = room.app().test_client()
+    locker = sqlite3.connect(tmp_path / "flags.sqlite", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")  # others read, and cannot write
+    trip = client.post(f"/api/v1/guards/{GUARD}/trip", json={"reason": "look at it"})
+    assert trip.status_code == 200
+    owed = {
+        query: [flip["flag"] for flip in client.get(f"/api/v1/flips?{query}").json["pending"]]
+        for query in ("", f"flag={FLAG}", f"guard={GUARD}", "flag=another", "guard=assessment")
+    }
+    locker.execute("ROLLBACK")
+    locker.close()
+    assert owed == {
+        "": [FLAG],
+        f"flag={FLAG}": [FLAG],
+        f"guard={GUARD}": [FLAG],
+        "flag=another": [],
+        "guard=assessment": [],
+    }
 
 
 def test_the_overview_still_shows_everything_else_when_the_store_is_away(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from daemon.guard import Phase
 from daemon.guard.messages import OperatorAsked
 from daemon.web.pages.status import CACHED_S
 from probes.model import Purpose
 from tests.web.conftest import BOTH, FLAG, GUARD, Build, Room
+from tests.web.test_incidents import down
 
 REASON = "secret text of the target"
 PERSON = "alice_in_the_audit"
@@ -73,3 +75,28 @@ def test_a_flag_that_a_person_turned_off_is_off(build: Build) -> None:
     room.engine.flip(FLAG, False, PERSON, REASON)
     room.engine.poll_flags()
     assert "Turned off while we mend it" in shown(room)
+
+
+def test_a_kill_that_users_still_meet_is_not_said_to_be_off(build: Build) -> None:
+    room = open_to_public(build)
+    spec = room.config.guards[GUARD]
+    impatient = spec.propagation.model_copy(update={"budget_s": 0.0})
+    guards = {**room.config.guards, GUARD: spec.model_copy(update={"propagation": impatient})}
+    room.engine.reload(room.config.model_copy(update={"guards": guards}))
+    room.break_widget(REASON)
+    assert "Turned off while we mend it" in shown(room)
+    room.run("widget_gone", "failed", purpose=Purpose.PROOF, reason=REASON)
+    assert room.engine.phases()[GUARD] is Phase.KILL_FAILED
+    text = shown(room)
+    assert "Turned off while we mend it" not in text
+    assert "Being looked at" in text
+
+
+def test_a_hold_does_not_make_a_site_work_that_is_down(build: Build) -> None:
+    room = open_to_public(build)
+    down(room)
+    room.engine.ask(GUARD, OperatorAsked("hold", PERSON, REASON))
+    assert room.engine.phases()[GUARD] is Phase.HELD
+    text = shown(room)
+    assert "Being looked at" in text
+    assert text.count("Working") == 1

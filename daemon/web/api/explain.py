@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -16,6 +16,7 @@ from daemon.replay import NotKept, explain_now, explain_then
 from daemon.web.answer import View, answer
 from daemon.web.asks import Ask, ByName
 from daemon.web.desk import Desk, current_desk
+from daemon.web.paging import utc_time
 from daemon.web.problem import Problem, Refused
 from daemon.web.views.guard import spec_of
 
@@ -69,13 +70,9 @@ def explained(desk: Desk, spec: GuardSpec, asked: str | None) -> Explanation:
 
 def _time(text: str, now: datetime) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(400, "at is no time: give one such as 2026-01-31T12:00:00Z") from None
-    if at.tzinfo is None:
-        raise Refused(400, "at has no zone: add Z for UTC, or an offset such as %2B01:00")
-    try:
-        at = at.astimezone(UTC)
+        at = utc_time(text)
+    except ValueError as cause:
+        raise Refused(400, f"at {cause}") from None
     except OverflowError:
         raise Refused(400, "at is beyond all calendars: give a time of this century") from None
     if at > now + AHEAD:

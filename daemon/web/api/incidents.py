@@ -32,7 +32,6 @@ from daemon.web.desk import current_desk
 from daemon.web.paging import CURSOR, NEXT, PlaceCursor, RowCursor, Within, page_of
 from daemon.web.problem import Refused
 from daemon.web.views.incident import (
-    IncidentDetail,
     IncidentView,
     IncidentWhole,
     base_url,
@@ -40,10 +39,7 @@ from daemon.web.views.incident import (
     incident_view,
     known_incident,
     whole,
-    with_story,
 )
-
-__all__ = ["FLIPS", "INCIDENTS", "IncidentDetail", "with_story"]
 
 INCIDENTS = APIBlueprint(
     "incidents", __name__, url_prefix="/api/v1/incidents", abp_tags=[Tag(name="incidents")]
@@ -181,4 +177,9 @@ def list_flips(query: FlipQuery) -> Response:
         limit=query.limit + 1,
     )
     page, rest = page_of(found, query.limit, lambda flip: flip.id)
-    return answer(Flips(flips=page, pending=history.pending_flips(journal), next=rest))
+    pending = tuple(
+        flip
+        for flip in history.pending_flips(journal)
+        if query.flag in (None, flip.flag) and query.guard in (None, flip.guard)
+    )
+    return answer(Flips(flips=page, pending=pending, next=rest))

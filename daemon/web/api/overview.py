@@ -10,14 +10,15 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from daemon import history
+from daemon.artifacts import Lost
 from daemon.engine import utc_now
 from daemon.history import FlipRecord, PendingFlip
 from daemon.web.answer import View, answer
-from daemon.web.api.incidents import IncidentDetail, with_story
 from daemon.web.auth import Role, current_role, is_open
 from daemon.web.desk import Desk, current_desk
 from daemon.web.views.flag import FlagsLately, FlagView, flag_view
 from daemon.web.views.guard import GuardView, guard_view
+from daemon.web.views.incident import IncidentDetail, with_story
 from daemon.web.views.probe import ProbeView, probe_views
 
 #: Enough to see what happened tonight; the API lists the rest.
@@ -28,7 +29,8 @@ CLOSED_SHOWN = 5
 class Overview(View):
     """`open_to_all`: no token is configured. `store_problem`: the flags are as last read.
 
-    `incidents`: every open one, then the latest closed ones.
+    `incidents`: the open ones (the newest 50), then the latest closed ones. `evidence_lost`:
+    lately; null where evidence was kept since.
     """
 
     now: datetime
@@ -43,6 +45,7 @@ class Overview(View):
     incidents: tuple[IncidentDetail, ...]
     flips: tuple[FlipRecord, ...]
     pending_flips: tuple[PendingFlip, ...]
+    evidence_lost: Lost | None
 
 
 def overview_blueprint(lately: FlagsLately) -> APIBlueprint:
@@ -77,4 +80,5 @@ def _overview(desk: Desk, lately: FlagsLately) -> Overview:
         incidents=tuple(with_story(desk.journal, incident) for incident in told),
         flips=history.flips(desk.journal, limit=FLIPS_SHOWN),
         pending_flips=pending,
+        evidence_lost=desk.evidence_lost(),
     )
