@@ -128,9 +128,22 @@ def test_nothing_measured_is_no_chart(values: tuple[float | None, ...]) -> None:
     assert lines(values) is None
 
 
-@pytest.mark.parametrize("values", [(0.0,), (0.0, 0.0), (1e-9, None), (-3.0, 2.0), (1e12, 1.0)])
+@pytest.mark.parametrize(
+    "values",
+    [(0.0,), (0.0, 0.0), (1e-9, None), (-3.0, 2.0), (-3.0, -2.0), (-1.0, None), (1e12, 1.0)],
+)
 def test_odd_values_are_drawn(values: tuple[float | None, ...]) -> None:
     assert "Duration" in "".join(drawn(lines(values)).itertext())
+
+
+def test_a_limit_below_zero_is_drawn_where_all_values_are() -> None:
+    root = drawn(lines((-1.0, -4.0, -2.0), Limit("duration", -2.0, "guard", "rule")))
+    heights = {
+        node.get("class"): _heights(node.find("path"))
+        for node in root.iter("g")
+        if "series" in node.get("class", "") and node.find("path") is not None
+    }
+    assert heights["series limit rule"] == [heights["series p95"][2]] * 2
 
 
 def test_a_step_begins_where_the_one_before_it_ended() -> None:

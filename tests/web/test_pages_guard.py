@@ -125,7 +125,7 @@ def test_the_last_day_is_cut_where_the_guards_own_lines_say(room: Room) -> None:
         line(30, "PAGE: BLIND: no run has judged for 600 s"),
     ]
     since = now - timedelta(hours=1)
-    found = spans(spec, told, Phase.KILLED, since, now)
+    found = spans(spec, told, Phase.KILLED, since, now, now - timedelta(days=9))
     assert [each.phase for each in found] == [
         Phase.BLIND,
         Phase.ARMED,
@@ -134,7 +134,55 @@ def test_the_last_day_is_cut_where_the_guards_own_lines_say(room: Room) -> None:
     ]
     assert found[0].start == now - WINDOW
     assert sum(each.width for each in found) == pytest.approx(1000)
-    assert [each.phase for each in spans(spec, [], Phase.ARMED, None, now)] == [Phase.ARMED]
+    quiet = spans(spec, [], Phase.ARMED, None, now, now - WINDOW)
+    assert [each.phase for each in quiet] == [Phase.ARMED]
+
+
+def test_a_guard_is_said_to_be_at_rest_only_since_it_is_watched(room: Room) -> None:
+    spec, now = room.config.guards[GUARD], utc_now()
+    started, suspected = now - timedelta(hours=2), now - timedelta(hours=1)
+    fresh = spans(spec, [], Phase.ARMED, None, now, started)
+    assert [(each.phase, each.start) for each in fresh] == [
+        (None, now - WINDOW),
+        (Phase.ARMED, started),
+    ]
+    line = NumberedLine(1, suspected, "SUSPECT: two failed", None, None)
+    found = spans(spec, [line], Phase.SUSPECT, suspected, now, started)
+    assert [each.phase for each in found] == [None, Phase.ARMED, Phase.SUSPECT]
+    assert found[1].start == started
+    # Lines were left out: nobody knows what was before them.
+    left_out = spans(spec, [line], Phase.SUSPECT, suspected, now, None)
+    assert [each.phase for each in left_out] == [None, Phase.SUSPECT]
+    assert [each.phase for each in spans(spec, [], Phase.ARMED, None, now, now)] == [None]
+
+
+def test_a_fresh_guards_page_says_since_when_it_is_watched(room: Room, client: FlaskClient) -> None:
+    room.run(started_at=utc_now())
+    html = client.get(PAGE).text
+    (before, at_rest) = re.findall("<li data-tone.*?</li>", html.split('class="spans"')[1], re.S)
+    assert "not watched yet" in words(before)
+    assert re.search(r"ARMED .*, for \d s$", words(at_rest))
+    assert re.search(r"● ARMED watched for \d+ s ?, at rest all along", words(html))
+    assert "Nothing in all that is on record, since" in words(html)
+
+
+def test_a_kill_that_is_held_stays_a_kill_in_the_picture(room: Room) -> None:
+    spec, now = room.config.guards[GUARD], utc_now()
+    texts = (
+        "reset: users are exposed again",
+        "released by pat: x",
+        "HELD by pat until released: x",
+        "KILLED: a fresh browser no longer meets it",
+    )
+    told = [
+        NumberedLine(n, now - timedelta(hours=n), text, None, None)
+        for n, text in enumerate(texts, start=1)
+    ]
+    found = spans(spec, told, Phase.ARMED, told[0].at, now, told[-1].at)
+    assert [(each.phase, each.start) for each in found[1:]] == [
+        (Phase.KILLED, told[-1].at),
+        (Phase.ARMED, told[0].at),
+    ]
 
 
 @pytest.mark.parametrize(

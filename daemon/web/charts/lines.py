@@ -60,15 +60,15 @@ def over_time(
         limits: all that apply; those far above the lines are put into words.
         wording: writes a value with its unit.
     """
-    highest = max(
-        (value for line in lines for value in line.values if value is not None), default=None
-    )
-    if highest is None:
+    shown = [value for line in lines for value in line.values if value is not None]
+    if not shown:
         return None
-    bottom = min(0.0, *(value for line in lines for value in line.values if value is not None))
-    drawn = [each for each in limits if each.value <= highest * MAX_ABOVE]
+    near = max(0.0, *shown) * MAX_ABOVE
+    drawn = [each for each in limits if each.value <= near]
     far = [each for each in limits if each not in drawn]
-    scale = ticks(max([highest * 1.05, *(each.value * 1.05 for each in drawn)], default=1) or 1.0)
+    shown += [each.value for each in drawn]
+    bottom = min(0.0, *shown)
+    scale = ticks(max(0.0, *shown) * 1.05 or 1.0)
     graph = _graph(times, until, scale, bottom, wording)
     half = (until - times[0]) / len(times) / 2
     middle = [(at + half).timestamp() for at in times]

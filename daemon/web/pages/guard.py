@@ -16,7 +16,7 @@ from daemon.web.api.explain import explained
 from daemon.web.desk import Desk, current_desk
 from daemon.web.pages.guard_row import guard_row
 from daemon.web.pages.page import render
-from daemon.web.pages.phases import WINDOW, spans
+from daemon.web.pages.phases import WINDOW, spans, told_since
 from daemon.web.problem import Refused
 from daemon.web.views.drill import drill_line
 from daemon.web.views.guard import spec_of
@@ -61,6 +61,8 @@ def guard(name: str) -> Response:
     until = told.at if told and asked else kill.decided_at if kill else None
     failed = None if asked or kill is None or kill.first_failed_at is None else Outcome.FAILED
     lines = history.lines(desk.journal, name, limit=LINES_SHOWN)
+    whole = len(lines) < LINES_SHOWN
+    watched = told_since(desk.journal, name)
     drills = () if desk.drills is None else desk.drills.reports(name, DRILLS_SHOWN)
     return render(
         "guard.html",
@@ -70,7 +72,10 @@ def guard(name: str) -> Response:
         told=told,
         problem=problem,
         lines=lines,
-        spans=spans(spec, lines, row.view.phase, row.view.since, now),
+        spans=spans(
+            spec, lines, row.view.phase, row.view.since, now, (watched or now) if whole else None
+        ),
+        watched=watched,
         begin=now - WINDOW,
         sides=(
             Side("Treatment", spec.probes, _newest(desk, spec.probes, until, failed)),

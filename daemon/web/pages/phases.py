@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from config.schema import GuardSpec
 from daemon.guard import Phase
 from daemon.history import NumberedLine
+from daemon.journal import Journal
+from daemon.tables import EVIDENCE
 
 WINDOW = timedelta(hours=24)
 #: What a line begins with when a guard enters a phase (`daemon.guard` writes them).
@@ -25,6 +29,13 @@ BEGINS = (
 )
 #: What a line begins with when a guard is at rest again.
 RESTS = ("suspicion cleared", "released by", "reset:", "the ramp came through:", "closed: reset")
+#: Phases that are more urgent than a hold: the guard stays in them while it is held.
+OVER_A_HOLD = frozenset(
+    {
+        *(Phase.KILLING, Phase.KILLED_UNVERIFIED, Phase.KILLED, Phase.KILL_FAILED),
+        *(Phase.LATCHED, Phase.PROBATION),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +52,21 @@ class Span:
     width: float
 
 
+def told_since(journal: Journal, guard: str) -> datetime | None:
+    """Return when a guard was told the first thing that is kept; None: it was told nothing yet."""
+    query = select(EVIDENCE.c.at).where(EVIDENCE.c.guard == guard).order_by(EVIDENCE.c.id).limit(1)
+    with journal.reading() as db:
+        at: datetime | None = db.scalar(query)
+    return at
+
+
 def spans(
     spec: GuardSpec,
     lines: Sequence[NumberedLine],
     label: Phase,
     since: datetime | None,
     now: datetime,
+    watched: datetime | None,
 ) -> tuple[Span, ...]:
     """Cut the last day into phases.
 
@@ -55,12 +75,19 @@ def spans(
 
     Args:
         lines: newest first; one from before the window tells how it began.
+        watched: since when `lines` are all that there are; a guard begins at rest. None: older
+            lines were left out.
     """
     rest = Phase.OBSERVE if spec.mode == "observe" else Phase.ARMED
     begin = now - WINDOW
     marks: list[tuple[datetime, Phase | None]] = [(begin, None)]
+    if watched is not None:
+        first = min([watched, *(line.at for line in lines)])
+        marks.append((max(first, begin), rest))
     for line in reversed(lines):
         entered = None if line.by else entered_by(spec, line.text, rest)
+        if line.text.startswith(("HELD by", "released by")) and marks[-1][1] in OVER_A_HOLD:
+            continue
         if entered is not None and line.at <= now:
             marks.append((max(line.at, begin), entered))
     since = max(since, begin) if since else marks[-1][0]
