@@ -180,6 +180,73 @@ def test_what_the_daemon_refuses_is_said_in_the_form(room: Room, served: Serve, 
     expect(act(card(page), "Hold").get_by_label("Who are you?")).to_have_value("pat")
 
 
+def test_why_it_was_refused_is_said_though_the_page_cannot_be_had_anew(
+    room: Room, served: Serve, look: Look
+) -> None:
+    page, url = look.page, served(room).url
+    page.goto(url)
+    page.route(f"{url}/", lambda route: route.abort())
+    form = do(card(page), "Kill", "users call", by="guard")
+    expect(form.locator("form")).not_to_have_attribute("data-busy", "")
+    expect(form.get_by_role("alert")).to_have_text(
+        "Not done: by: `guard` is not a person: say who asks"
+    )
+
+
+def test_a_page_of_another_release_is_loaded_whole_once_no_form_is_open(
+    room: Room, served: Serve, look: Look
+) -> None:
+    page, url = look.page, served(room).url
+    loads: list[Route] = []
+    page.goto(url)
+    expect(page.locator("#link")).to_have_text("live")
+
+    def release(route: Route) -> None:
+        if route.request.is_navigation_request():
+            loads.append(route)
+        if loads:
+            route.continue_()
+            return
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("/live.js", "/LIVE.js"))
+
+    page.evaluate("window.same = true")
+    page.route(f"{url}/", release)
+    act(card(page), "Hold").locator("summary").click()
+    room.break_widget()
+    expect(card(page).locator(".phase")).to_contain_text("KILLED, UNVERIFIED")
+    assert page.evaluate("window.same") is True
+    with page.expect_event("load"):
+        page.keyboard.press("Escape")
+        page.evaluate(SOON)
+    assert page.evaluate("window.same") is None
+    assert len(loads) == 1
+
+
+def test_an_act_whose_answer_was_lost_is_done_once_though_sent_again(
+    room: Room, served: Serve, look: Look
+) -> None:
+    page = look.page
+    page.goto(served(room).url)
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route)
+        route.fetch()
+        route.abort()
+
+    page.route("**/acts/**", lose)
+    form = do(card(page), "Hold", "we deploy")
+    expect(form.get_by_role("alert")).to_contain_text("Not done: no answer came")
+    expect(card(page).locator(".phase")).to_contain_text("HELD")
+    form.get_by_role("button", name="Hold").click()
+    expect(page.get_by_role("status")).to_have_text("Held. It is in the audit.")
+    assert len(room.audited(f"guard {GUARD}")) == 1
+
+
 def test_run_now_says_when_the_probe_is_busy(room: Room, served: Serve, look: Look) -> None:
     page = look.page
     page.goto(served(room).url)

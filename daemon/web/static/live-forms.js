@@ -1,7 +1,7 @@
 // Forms of acts, sent without leaving the page: a refusal is said in the form, and nothing typed is lost.
 
 import { overtake, soon } from "./live-news.js";
-import { fold, parse } from "./live-page.js";
+import { Gone, fold, parse } from "./live-page.js";
 
 const NAME = "tripflag.by";
 
@@ -42,7 +42,7 @@ async function send(form) {
     });
     if (!answer.ok) {
       refused(form, await words(answer));
-      await renew(form);
+      await renew(form).catch(() => {}); // a page that cannot be had is no reason to hide why
       return soon();
     }
     remember(form.elements.by?.value);
@@ -56,6 +56,7 @@ async function send(form) {
     const done = document.querySelector("main .done");
     if (done) document.querySelector("#said").textContent = done.textContent;
   } catch (error) {
+    if (error instanceof Gone) return location.reload();
     // The same key goes with it again, so that it is done once, whatever became of the first.
     refused(form, `no answer came (${error.message}). Send it again: it is done once only`);
   } finally {

@@ -15,6 +15,7 @@ const OVERTAKEN = "a newer page came";
 const WORDS = { live: "live", polling: "live, every 5 s", lost: "The daemon does not answer. What you see is old." };
 
 let look = null;
+let stream = null;
 let timer = 0;
 let due = Infinity; // when the timer fires
 let rested = 0; // no look before
@@ -30,6 +31,9 @@ export function follow(refresh) {
   plan(POLL_MS);
   document.addEventListener("visibilitychange", () => document.hidden || soon());
   addEventListener("online", soon);
+  // A stream of a page that is left would hold one of the daemon's few places.
+  addEventListener("pagehide", () => stream.close(), { once: true });
+  addEventListener("pageshow", (event) => event.persisted && location.reload(), { once: true });
 }
 
 // Looks again at once; called after a form was sent, too. Never puts a look off: many probes make
@@ -78,7 +82,7 @@ async function run() {
 }
 
 function listen() {
-  const stream = new EventSource("/api/v1/events");
+  stream = new EventSource("/api/v1/events");
   stream.addEventListener("open", () => {
     streaming = true;
     show("live");
@@ -91,9 +95,6 @@ function listen() {
     if (!looking) plan(1000);
     if (stream.readyState === EventSource.CLOSED) setTimeout(listen, STREAM_AGAIN_MS); // refused: too many listen
   });
-  // A stream of a page that is left would hold one of the daemon's few places.
-  addEventListener("pagehide", () => stream.close(), { once: true });
-  addEventListener("pageshow", (event) => event.persisted && location.reload(), { once: true });
 }
 
 function show(state) {

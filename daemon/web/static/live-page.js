@@ -6,6 +6,8 @@ import { showTimes } from "./live-times.js";
 
 // How long a message about what was done stays although the daemon no longer sends it.
 const DONE_MS = 12000;
+// An open form is somebody's: what they read is what they decide upon, ETag and all.
+const OPEN = "details.act[open], form[data-busy]";
 
 // The one place where text becomes markup: a whole page of our own, from our own origin.
 const policy = globalThis.trustedTypes?.createPolicy("tripflag", { createHTML: (text) => text });
@@ -29,6 +31,8 @@ export function fold(text) {
   const fresh = parse(text);
   const main = fresh.querySelector("main");
   if (main === null) throw new Gone("no page of ours");
+  // Markup of another release, in the styles and scripts of this one. What is open is read first.
+  if (script(fresh) !== script(document) && !document.querySelector(OPEN)) throw new Gone("another release");
   showTimes(fresh);
   showCopyButtons(fresh);
   const before = phases(document);
@@ -41,10 +45,14 @@ export function fold(text) {
   say(before, phases(document));
 }
 
+// Its path changes with any file of ours.
+function script(root) {
+  return root.querySelector("script[type=module]")?.getAttribute("src");
+}
+
 function beforeNodeMorphed(old, fresh) {
   if (!(old instanceof Element)) return true;
-  // An open form is somebody's: what they read is what they decide upon, ETag and all.
-  if (old.matches("details.act[open], form[data-busy]")) return false;
+  if (old.matches(OPEN)) return false;
   if (old.matches("input, textarea") && old.value !== old.defaultValue) return false;
   if (old.matches("select") && [...old.options].some((each) => each.selected !== each.defaultSelected)) return false;
   return !old.isEqualNode(fresh) || old.matches("main");
