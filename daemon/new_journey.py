@@ -47,10 +47,11 @@ def new_journey(name: str, folder: Path, recording: Recording | None, known: set
     file = folder / f"{name}.py"
     if name in known:
         raise NameTaken(f"a journey named {name!r} is shipped: take another name")
+    source = source_of(name, recording)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with file.open("x", encoding="utf-8") as new:
-            new.write(source_of(name, recording))
+            new.write(source)
     except FileExistsError:
         raise NameTaken(f"{file} exists: take another name, or delete it yourself") from None
     return file

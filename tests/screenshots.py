@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from daemon import history
 from daemon.app import Daemon
 from daemon.demo import GUARD, serve_demo
 from probes.chromium import find
-from probes.model import Outcome
+from probes.model import Outcome, Run
 
 DOCS = Path(__file__).parent.parent / "docs" / "pages"
 PROBE = "widget_representative"
@@ -121,8 +120,7 @@ def _page(browser: Browser, width: int = 1200, *, dark: bool = False) -> Iterato
     context.close()
 
 
-def _until(page: Page, holds: object) -> None:
-    assert callable(holds)
+def _until(page: Page, holds: Callable[[], bool]) -> None:
     for _ in range(LINE_MS // 250):
         if holds():
             return
@@ -130,7 +128,7 @@ def _until(page: Page, holds: object) -> None:
     raise TimeoutError("the story did not go on")
 
 
-def _runs(daemon: Daemon) -> tuple[history.Run, ...]:
+def _runs(daemon: Daemon) -> tuple[Run, ...]:
     return history.runs(daemon.journal, probe=PROBE, limit=100)[0]
 
 
@@ -149,4 +147,4 @@ def _keep(page: Page, name: str, *, whole: bool = True) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
