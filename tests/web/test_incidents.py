@@ -297,4 +297,4 @@ def test_the_command_line_does_what_the_api_does(
     assert title.startswith(f"# Post-mortem: ` {GUARD} `")
     assert run("postmortem", incident).output.startswith(f"{title}\n\nAll times are UTC.")
     nowhere = run("postmortem", incident, "-o", str(tmp_path / "none" / "post.md"))
-    assert (nowhere.exit_code, "give another file with -o" in nowhere.stderr) == (1, True)
+    assert (nowhere.exit_code, "give another file with -o" in nowhere.stderr) == (2, True)

@@ -48,19 +48,26 @@ def harmless(page: Page, visit: Visit) -> None:
     visit.expose(visit.params.flag, rendered=False)
 
 
+#: A page that sends the browser elsewhere can do so again after it was left.
+TRIES = 5
+
+
 def _leave(page: Page) -> None:
     """Get off a page that may be sending the browser elsewhere right now."""
-    for _ in range(5):
+    for _ in range(TRIES):
         with suppress(PlaywrightError):
             page.goto("about:blank", timeout=8000)
             return
 
 
 def _open(page: Page, visit: Visit) -> None:
-    for _ in range(2):
+    for _ in range(TRIES):
         with suppress(PlaywrightError):
             page.goto(visit.url(CORNER), wait_until="commit", timeout=8000)
-            page.locator("body[data-planted]").wait_for(timeout=8000, state="attached")
+        # One that was interrupted may arrive all the same; asked for again at once, it would
+        # interrupt itself.
+        with suppress(PlaywrightError):
+            page.locator("body[data-planted]").wait_for(timeout=4000, state="attached")
             return
     promise(False, "the hostile page plants its texts")
 
