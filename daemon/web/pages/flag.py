@@ -63,7 +63,9 @@ def flags() -> Response:
     return render("flags.html", rows=rows)
 
 
-@FLAG.get("/flags/<path:name>")
+# The second takes a slash, but no line break.
+@FLAG.get("/flags/<name>")
+@FLAG.get("/flags/<path:name>", merge_slashes=False)
 def flag(name: str) -> Response:
     """One flag: its gates, what was written to it, and how to change it."""
     query, desk = asked(FlagPageQuery), current_desk()
