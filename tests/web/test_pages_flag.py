@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -113,6 +114,14 @@ def test_a_flag_whose_name_holds_a_slash_has_its_page_which_says_why_it_has_no_a
     assert "It is on for everybody." in shown.text
     assert "Its name holds a “/”" in shown.text
     assert "/acts/flags/" not in shown.text
+
+
+@pytest.mark.parametrize("name", ["two//slashes", "ends//", "a\nline break", "a?b#c"])
+def test_a_flag_of_an_odd_name_has_its_page(room: Room, client: FlaskClient, name: str) -> None:
+    room.store.create(name)
+    shown = client.get(f"/flags/{quote(name, safe='')}")
+    assert shown.status_code == 200
+    assert "It is off for everybody." in shown.text
 
 
 def test_history_is_paged(room: Room, client: FlaskClient) -> None:
