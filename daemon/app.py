@@ -98,7 +98,7 @@ class Daemon:
         )
         try:
             self.web = serve(create_app(desk), config.web.host, config.web.port)
-        except Exception:
+        except Exception:  # whatever it is, it is told; only the journal must not stay locked
             self.journal.close()
             raise
         self._threads = [
@@ -211,6 +211,7 @@ class Daemon:
                 if later is not None:
                     wait_s = min(IDLE_S, (later - datetime.now(UTC)).total_seconds())
             except Exception:
+                # What is owed is a committed row: it is tried again, and the count tells.
                 self.metrics.turn_failures.inc()
                 log.exception("applying failed")
             self.engine.wake.wait(max(0.0, wait_s))
