@@ -65,7 +65,7 @@ def flags() -> Response:
 
 # The second takes a slash, but no line break.
 @FLAG.get("/flags/<name>")
-@FLAG.get("/flags/<path:name>", merge_slashes=False)
+@FLAG.get("/flags/<path:name>")
 def flag(name: str) -> Response:
     """One flag: its gates, what was written to it, and how to change it."""
     query, desk = asked(FlagPageQuery), current_desk()
