@@ -192,15 +192,17 @@ class Daemon:
             try:
                 self.artifacts.take(run)
                 # What a drill planted must not look like the target's in metrics and circuits.
-                if self.drills.take(run):
-                    continue
-                self.engine.take_run(run)
-                self.scheduler.set_pace(self.engine.fast_probes())
+                if not self.drills.take(run):
+                    self.engine.take_run(run)
+                    self.scheduler.set_pace(self.engine.fast_probes())
+                    self.scheduler.spare_workers(self.engine.probes_asked_soon())
             except Exception:
                 # The single catch-all of a turn: nothing of it was kept, and the next run is
                 # judged anew. A count that rises is a defect or a broken disk.
                 self.metrics.turn_failures.inc()
                 log.exception("turn failed", run=run.id, probe=run.probe)
+            finally:
+                self.scheduler.judged(run)
 
     def _apply(self) -> None:
         while not self._stopping.is_set():

@@ -326,6 +326,10 @@ class Engine:
         """Name the probes that run at their fast pace."""
         return self._states.fast_probes() | self.circuits.fast_probes()
 
+    def probes_asked_soon(self) -> frozenset[str]:
+        """Name the probes that a guard will ask for as soon as it knows a little more."""
+        return self._states.probes_asked_soon()
+
     def show(self) -> None:
         """Put every guard's phase into the metrics; some change with time alone."""
         self._states.show()

@@ -108,6 +108,18 @@ class Scheduler:
             if before.get(name) != probe:
                 self._place(name, probe, first=True)
 
+    def judged(self, run: Run) -> None:
+        """Note that all that a run leads to at once was asked for."""
+        if run.location in self._pools:
+            self._pools[run.location].judged(run.id)
+
+    def spare_workers(self, asked_soon: frozenset[str]) -> None:
+        """Keep a worker free wherever these probes will soon be asked for, and only there."""
+        probes = self._config.probes
+        locations = {at for name in asked_soon & probes.keys() for at in probes[name].locations}
+        for location, pool in self._pools.items():
+            pool.spare(location in locations)
+
     def set_pace(self, fast: frozenset[str]) -> None:
         """Let exactly these probes run at their fast interval."""
         with self._lock:

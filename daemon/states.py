@@ -13,6 +13,7 @@ from config.schema import Config, GuardSpec
 from daemon.baselines import accepted
 from daemon.explain import explain
 from daemon.guard import Decision, Evidence, GuardState, Phase, advance, phase
+from daemon.guard.asking import looks_again
 from daemon.guard.messages import Note, OpenIncident, Page, RunProbe, SwitchCircuit
 from daemon.journal import Journal
 from daemon.ladder import Ladder
@@ -98,7 +99,11 @@ class States:
                 # leave users in a broken widget for half a minute more.
                 if kill is None and state.suspicion is not None:
                     pair = RunProbe(
-                        state.suspicion.probe, Purpose.CONFIRM, control=spec.control, fresh=True
+                        state.suspicion.probe,
+                        Purpose.CONFIRM,
+                        control=spec.control,
+                        control_first=True,
+                        fresh=True,
                     )
                     turn.add_order(name, pair, now)
         return states
@@ -185,6 +190,21 @@ class States:
             elif state.kill is None:
                 fast.update(state.failing)
         return frozenset(fast)
+
+    def probes_asked_soon(self) -> frozenset[str]:
+        """Name the probes that a guard will ask for as soon as it knows a little more.
+
+        Those that confirm a failure, and the proof of an act.
+        """
+        now = self._clock()
+        soon: set[str] = set()
+        for name, label in self.phases().items():
+            spec = self._config.guards[name]
+            if label is Phase.SUSPECT or looks_again(spec, self._states[name], now):
+                soon.update((*spec.probes, spec.proof))
+            elif label in (Phase.KILLING, Phase.KILLED_UNVERIFIED):
+                soon.add(spec.proof)
+        return frozenset(soon)
 
     def show(self) -> None:
         """Put every guard's phase into the metrics; some change with time alone."""

@@ -69,6 +69,9 @@ class LocalPool:
         self._lock = threading.Lock()
         self._running: dict[str, _UnderWay] = {}
         self._waiting: list[tuple[bool, int, Job]] = []
+        #: Failed runs that nobody has judged: a guard may ask at once for what confirms them.
+        self._unjudged: set[str] = set()
+        self._spares = False
         self._count = itertools.count()
         self._closing = threading.Event()
         # At exit pebble's threads end, which the watch must not take for a broken pool.
@@ -97,6 +100,22 @@ class LocalPool:
         """Jobs that wait for a worker."""
         return len(self._waiting)
 
+    def spare(self, spares: bool) -> None:
+        """Keep the last of several workers for what somebody waits for, or no longer.
+
+        Where it is known that a guard will soon ask, a run that is only due would make it wait for
+        a worker, and then share the cores with it.
+        """
+        with self._lock:
+            self._spares = spares
+        self._pump()
+
+    def judged(self, run: str) -> None:
+        """Note that all that a run leads to at once was asked for."""
+        with self._lock:
+            self._unjudged.discard(run)
+        self._pump()
+
     def submit(self, job: Job) -> None:
         """Queue a job; its runs come to `done`, also where the pool or the worker dies.
 
@@ -111,15 +130,23 @@ class LocalPool:
         """Hand waiting jobs to free workers: pebble's own queue knows no precedence."""
         while True:
             with self._lock:
-                if not self._waiting or len(self._running) >= self._spec.workers:
+                if not self._waiting:
                     return
-                _, _, job = heappop(self._waiting)
+                _, _, job = self._waiting[0]
+                if len(self._running) >= self._workers_for(job):
+                    return
+                heappop(self._waiting)
                 hard_s = job.timeout_s + self._spec.hard_margin_s
                 future = self._schedule(job, hard_s)
                 overdue_at = time.monotonic() + hard_s + OVERDUE_S
                 self._running[job.id] = _UnderWay(datetime.now(UTC), overdue_at, future)
             # Outside the lock: a future that is done already calls back here and now.
             future.add_done_callback(partial(self._ended, job))
+
+    def _workers_for(self, job: Job) -> int:
+        """Say how many workers may be busy once a job was begun."""
+        spared = not job.urgent and (self._spares or bool(self._unjudged))
+        return max(1, self._spec.workers - 1) if spared else self._spec.workers
 
     def _schedule(self, job: Job, hard_s: float) -> Future[tuple[Run, ...]]:
         future: Future[tuple[Run, ...]]
@@ -177,6 +204,8 @@ class LocalPool:
         # A SystemExit that went on from here would end pebble's thread, and with it the pool.
         except BaseException as cause:
             runs = self._lost(job, started_at, f"the pool broke: {cause!r}")
+        with self._lock:
+            self._unjudged.update(run.id for run in runs if run.outcome is Outcome.FAILED)
         self._pump()
         for run in runs:
             self._done(run)

@@ -51,14 +51,18 @@ def ask_for_runs(
 def ask_pair(
     spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime, fresh: bool = False
 ) -> tuple[GuardState, RunProbe]:
-    """Ask for a run and its control, seconds apart in one worker; each goes first in its turn."""
+    """Ask for a run and its control, seconds apart in one worker; each goes first in its turn.
+
+    A suspicion's first pair begins with the control: beside the failure that came before, one pair
+    then holds all that an act needs, a control that passed between two failures.
+    """
     suspicion = replace(suspicion, control_asked_at=now, confirm_asked_at=now)
     pair = RunProbe(
         suspicion.probe,
         Purpose.CONFIRM,
         trace=True,
         control=spec.control,
-        control_first=state.pairs % 2 == 1,
+        control_first=state.pairs % 2 == 0,
         fresh=fresh,
     )
     return replace(state, suspicion=suspicion, pairs=state.pairs + 1), pair
@@ -85,6 +89,11 @@ def look_again(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dateti
     first = verdict.run_purpose is not Purpose.CONFIRM
     again = RunProbe(verdict.run_probe, Purpose.CONFIRM, trace=True, fresh=first)
     return replace(state, look_asked_at=now), (again,)
+
+
+def looks_again(spec: GuardSpec, state: GuardState, now: datetime) -> bool:
+    """Say whether a probe that failed below every limit is being looked at again."""
+    return _under_way(spec, state.look_asked_at, now)
 
 
 def run_again(spec: GuardSpec, probe: str, now: datetime) -> RunProbe:

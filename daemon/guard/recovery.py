@@ -143,16 +143,17 @@ def _on_failure(
         return _kill_if_proven(spec, replace(state, probation=probation), now)
     if asked is not None and (now - asked).total_seconds() <= spec.control_max_age_s:
         return replace(state, probation=probation), ()
-    state = replace(state, probation=replace(probation, asked_at=now))
+    pairs = 0 if first else state.pairs
     pair = RunProbe(
         verdict.run_probe,
         Purpose.CONFIRM,
         trace=True,
         control=spec.control,
-        control_first=state.pairs % 2 == 1,
+        control_first=pairs % 2 == 0,
         fresh=True,
     )
-    return replace(state, pairs=state.pairs + 1), (pair,)
+    probation = replace(probation, asked_at=now)
+    return replace(state, probation=probation, pairs=pairs + 1), (pair,)
 
 
 def _kill_if_proven(spec: GuardSpec, state: GuardState, now: datetime) -> Next:

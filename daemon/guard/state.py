@@ -170,8 +170,8 @@ class GuardState:
     `judged_at`: start of the latest run that judged. `failing`: probes whose latest run failed,
     its page being told the exposing value; `look_asked_at`: when one of them was asked to run
     again, though below every limit. `silence_told`: people know that no run judges any more.
-    `pairs`: how often run and control were walked together, which tells whose turn it is to go
-    first.
+    `pairs`: how often run and control were walked together since the suspicion began, which tells
+    whose turn it is to go first.
     """
 
     updated_at: datetime | None = None

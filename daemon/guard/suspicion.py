@@ -102,7 +102,7 @@ def _on_unhealthy(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dat
             failing_since=verdict.run_started_at if verdict.speaks_against else None,
             failed_at=verdict.run_started_at if verdict.speaks_against else None,
         )
-        state = replace(state, look_asked_at=None)
+        state = replace(state, look_asked_at=None, pairs=0)
         state, asked = ask_pair(spec, state, suspicion, now, fresh=True)
         return state, (Note(f"SUSPECT: {reason}"), asked)
     suspicion = replace(

@@ -101,17 +101,23 @@ class Story:
         heapq.heappush(self._due, (at_s, self._count, order))
 
     def _end_run(self, ended_s: float, order: RunProbe, *, failed: bool) -> None:
-        run = self._run(order.probe, order.purpose, ended_s, failed=failed)
-        now = BEGIN + timedelta(seconds=ended_s)
         if order.purpose is Purpose.CONTROL:
-            self._fold(judge_control(run), now)
+            self._end_control(order.probe, ended_s)
             return
+        first = bool(order.control) and order.control_first
+        if first:
+            self._end_control(order.control, ended_s)
+            ended_s += RUN_S
+        run = self._run(order.probe, order.purpose, ended_s, failed=failed)
         self._runs.append(run)
-        self._fold(judge(self.guard, self._runs, run), now)
-        if order.control:
-            # The page without the widget is well: it is only the widget's API that fails.
-            control = self._run(order.control, Purpose.CONTROL, ended_s + RUN_S, failed=False)
-            self._fold(judge_control(control), now + timedelta(seconds=RUN_S))
+        self._fold(judge(self.guard, self._runs, run), BEGIN + timedelta(seconds=ended_s))
+        if order.control and not first:
+            self._end_control(order.control, ended_s + RUN_S)
+
+    def _end_control(self, probe: str, ended_s: float) -> None:
+        # The page without the widget is well: it is only the widget's API that fails.
+        run = self._run(probe, Purpose.CONTROL, ended_s, failed=False)
+        self._fold(judge_control(run), BEGIN + timedelta(seconds=ended_s))
 
     def _fold(self, told: object, now: datetime) -> None:
         now = max(now, self._state.updated_at or now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,7 @@ from daemon.answers import KEPT, Answers
 from daemon.app import Daemon
 from daemon.demo import DEMO, GUARD
 from daemon.journal import JournalError
+from probes.model import Exposure, Outcome, Purpose, Run
 from tests.e2e.conftest import World
 
 pytestmark = pytest.mark.browser  # it looks for one
@@ -52,6 +54,21 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
     made = Wired(tmp_path)
     yield made
     made.close()
+
+
+class Watched:
+    """A pool that runs nothing and notes what it is told."""
+
+    busy = waiting = 0
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def spare(self, spares: bool) -> None:
+        self.told.append(f"spare {spares}")
+
+    def judged(self, run: str) -> None:
+        self.told.append(f"judged {run}")
 
 
 def away(*_: object, **__: object) -> NoReturn:
@@ -117,3 +134,53 @@ def test_old_answers_go_though_evidence_cannot_be_looked_through(
         wired.daemon._keep_house()
     with wired.daemon.journal.reading() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM answers").scalar() == 0
+
+
+@pytest.fixture
+def pool(wired: Wired) -> Watched:
+    pool = Watched()
+    wired.daemon.pools["local"] = pool  # type: ignore[assignment]
+    return pool
+
+
+def failed(wired: Wired) -> Run:
+    """Let a probe of the widget's guard fail, and judge it."""
+    at, flag = datetime.now(UTC), wired.config.guards[GUARD].flag
+    probe = wired.config.guards[GUARD].probes[0]
+    one = Run("r" * 32, probe, "local", Purpose.SCHEDULED, at, 0.1, Outcome.FAILED)
+    wired.daemon._runs.put(replace(one, exposure=Exposure(flag, True, True)))
+    wired.daemon._runs.put(None)
+    wired.daemon._judge()
+    return one
+
+
+def test_a_worker_is_kept_free_for_the_guard_before_the_failed_run_counts_as_judged(
+    wired: Wired, pool: Watched
+) -> None:
+    one = failed(wired)
+    assert pool.told == ["spare True", f"judged {one.id}"]
+
+
+def test_no_worker_is_kept_free_where_no_probe_of_the_guard_runs(
+    wired: Wired, pool: Watched
+) -> None:
+    far = Watched()
+    wired.daemon.pools["far"] = far  # type: ignore[assignment]
+    failed(wired)
+    assert far.told == ["spare False"]
+
+
+def test_a_turn_that_fails_keeps_no_worker_free_for_ever(
+    wired: Wired, pool: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wired.daemon.engine, "take_run", away)
+    one = failed(wired)
+    assert pool.told == [f"judged {one.id}"]
+
+
+def test_a_drill_s_failed_run_keeps_no_worker_free_for_ever(
+    wired: Wired, pool: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wired.daemon.drills, "take", lambda _run: True)
+    one = failed(wired)
+    assert pool.told == [f"judged {one.id}"]

@@ -234,6 +234,33 @@ def test_suspicious_guards_ask_for_their_fast_pace(desk: Desk) -> None:
     assert desk.control().fails(2).engine.fast_probes() == frozenset()
 
 
+def test_a_guard_will_soon_ask_for_what_confirms_a_failure_and_for_the_proof_of_its_act(
+    desk: Desk,
+) -> None:
+    assert desk.engine.probes_asked_soon() == frozenset()
+    assert desk.fails().engine.probes_asked_soon() == {"widget", "proof"}
+    desk.control().fails(2)
+    assert desk.phase is Phase.KILLED_UNVERIFIED
+    assert desk.engine.probes_asked_soon() == {"proof"}
+    assert desk.proof().engine.probes_asked_soon() == frozenset()
+
+
+def test_a_guard_that_blames_the_site_asks_for_nothing_soon(desk: Desk) -> None:
+    desk.fails().control(Outcome.FAILED).fails(2)
+    assert desk.phase is Phase.SITE_DOWN
+    assert desk.engine.probes_asked_soon() == frozenset()
+
+
+def test_a_failure_below_every_limit_is_asked_about_until_that_run_would_be_lost(
+    desk_of: Callable[..., Desk],
+) -> None:
+    desk = desk_of(rules=[{"rule": "consecutive_failures", "limit": 3}]).fails()
+    assert desk.phase is Phase.ARMED
+    assert desk.engine.probes_asked_soon() == {"widget", "proof"}
+    desk.wait(desk.config.guards[GUARD].control_max_age_s + 1)
+    assert desk.engine.probes_asked_soon() == frozenset()
+
+
 def test_a_run_that_was_asked_for_too_long_ago_expires_but_a_proof_does_not(desk: Desk) -> None:
     desk.engine.take_run(desk.run_now())
     desk.wait(31).engine.apply_pending()

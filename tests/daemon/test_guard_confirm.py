@@ -144,19 +144,24 @@ def test_a_location_that_says_nothing_at_all_holds_no_quorum_up() -> None:
 # --- pairs and the runs asked for -----------------------------------------------------------------
 
 
-def test_run_and_control_go_first_in_turn() -> None:
+def test_every_suspicion_begins_with_a_pair_whose_control_goes_first() -> None:
     story = Story(control_max_age_s=5)
     for _ in range(4):
         story.suspect().passes(2)
     pairs = [order for order in story.ever_asked(RunProbe) if order.control]
-    assert [order.control_first for order in pairs] == [False, True, False, True]
+    assert [order.control_first for order in pairs] == [True] * 4
     assert {(order.probe, order.control) for order in pairs} == {("widget", "control")}
 
 
-def test_the_turn_is_kept_while_a_suspicion_lasts() -> None:
+def test_the_first_pair_alone_leads_to_the_act() -> None:
+    story = Story(hard_confirmations=1).suspect().control("passes")
+    assert story.runs_in("F", hard=True, **CONFIRM).flips
+
+
+def test_run_and_control_go_first_in_turn_while_a_suspicion_lasts() -> None:
     story = Story(confirmations=9, hard_confirmations=9, control_max_age_s=5).suspect()
     story.wait(10).fails().wait(10).fails()
-    assert [order.control_first for order in story.ever_asked(RunProbe)] == [False, True, False]
+    assert [order.control_first for order in story.ever_asked(RunProbe)] == [True, False, True]
     assert [order.fresh for order in story.ever_asked(RunProbe)] == [True, False, False]
 
 

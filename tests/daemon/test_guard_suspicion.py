@@ -32,7 +32,7 @@ def test_a_suspect_guard_asks_at_once_for_a_traced_run_and_its_control_in_a_fres
     story = Story().suspect()
     (order,) = story.asked(RunProbe)
     assert story.runs_asked() == [("widget", Purpose.CONFIRM, 0)]
-    assert (order.control, order.control_first) == ("control", False)
+    assert (order.control, order.control_first) == ("control", True)
     assert order.trace
     assert order.fresh
 

@@ -198,6 +198,7 @@ class Scene:
             NotCalm: it did not come to that.
         """
         self._undo()
+        self._hurried = {}
         for flag, rows in flags.items():
             self.write(flag, rows)
         since = datetime.now(UTC)
@@ -261,10 +262,20 @@ class Scene:
         passed = {r.probe for r in self.reading.runs(since) if r.outcome is Outcome.PASSED}
         waited = [probe for probe in self.guarding if probe not in passed]
         trials = [self.config.circuits[name].probe for name in circuits]
-        self.hurry([*(self.guarding if busy else waited), *trials])
-        return (
-            f"{busy} {circuits} {changed} {waited}" if busy or circuits or changed or waited else ""
-        )
+        restless = bool(busy or circuits or changed or waited)
+        if restless:
+            self.hurry([*(self.guarding if busy else waited), *trials])
+        under_way = self._under_way()
+        # What we hurried would keep the workers from what a scenario measures.
+        return f"{busy} {circuits} {changed} {waited} {under_way}" if restless or under_way else ""
+
+    def _under_way(self) -> list[str]:
+        """Name the probes that were hurried and whose run has not come in."""
+        return [
+            probe
+            for probe, runs in self._hurried.items()
+            if not all(self.reading.has_run(run) for run in runs)
+        ]
 
     def close(self) -> None:
         """End everything that was started."""

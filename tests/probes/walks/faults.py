@@ -143,6 +143,16 @@ def waits(page: Page, visit: Visit) -> None:
     page.wait_for_timeout(visit.params["wait_s"] * 1000)
 
 
+@journey("waits_for_a_file")
+def waits_for_a_file(page: Page, visit: Visit) -> None:
+    """Make a file, and go on when it is gone."""
+    with step("wait"):
+        here = Path(visit.params["here"])
+        here.touch()
+        while here.exists():
+            page.wait_for_timeout(20)
+
+
 @journey("prints_garbage")
 def prints_garbage(page: Page, visit: Visit) -> None:
     for descriptor in (1, 2):
