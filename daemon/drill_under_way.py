@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from config.schema import Config, DrillSpec, GuardSpec, InjectedFault
@@ -12,9 +12,8 @@ from daemon.drill_report import Asked
 from daemon.guard.messages import RunProbe
 from probes.model import Purpose, Run
 
-#: Asks for a run with planted faults, and for its control's: probe, location, faults, purpose,
-#: control; returns the id of the run.
-Walk = Callable[[str, str, tuple[InjectedFault, ...], Purpose, str], str]
+#: Asks for a run with planted faults, and for its control's, at a location; returns its id.
+Walk = Callable[[RunProbe, str, tuple[InjectedFault, ...]], str]
 
 
 @dataclass
@@ -79,11 +78,14 @@ class UnderWay:
         if probes[order.probe].kind != "journey":
             # Faults are planted into browsers only: what has none goes beside a journey.
             beside = order.probe if order.purpose is Purpose.CONTROL else order.control
-            order = RunProbe(
-                watched(config, self.rehearsal.spec)[0], Purpose.CONFIRM, control=beside
+            order = replace(
+                order,
+                probe=watched(config, self.rehearsal.spec)[0],
+                purpose=Purpose.CONFIRM,
+                control=beside,
             )
         for location in probes[order.probe].locations:
-            run = walk(order.probe, location, faults, Purpose.DRILL, order.control)
+            run = walk(order, location, faults)
             self.purposes[run] = order.purpose
             self.waited_for.add(run)
 

@@ -143,22 +143,16 @@ class Scheduler:
                 job = replace(job, with_control=control, control_first=order.control_first)
             self._pools[location].submit(replace(job, fresh=order.fresh))
 
-    def drill(
-        self,
-        probe: str,
-        location: str,
-        inject: tuple[InjectedFault, ...],
-        purpose: Purpose = Purpose.DRILL,
-        control: str = "",
-    ) -> str:
+    def drill(self, order: RunProbe, location: str, inject: tuple[InjectedFault, ...]) -> str:
         """Walk a probe at once with planted faults, and its control with the same ones.
 
+        Their purpose is `DRILL`, whatever the order says: a control that met planted faults must
+        not pass for a real one.
+
         Args:
-            probe: a journey's; faults can be planted only into a browser.
+            order: of a journey's probe; faults can be planted only into a browser.
             location: where.
-            inject: what goes wrong, in this probe's browser only.
-            purpose: of both runs. A control that met planted faults must not pass for a real one.
-            control: its control; empty for none.
+            inject: what goes wrong, in these runs' browser only.
 
         Returns:
             The id of the probe's run, which is the pair's too.
@@ -168,13 +162,15 @@ class Scheduler:
             ValueError: the probe has no browser.
         """
         config = self._config
-        if config.probes[probe].kind != "journey":
-            raise ValueError(f"{probe} has no browser to plant faults into: name a journey's probe")
-        job = replace(_job(config, probe, location, purpose), inject=inject)
-        if control:
-            beside = replace(_job(config, control, location, purpose), inject=inject)
-            job = replace(job, with_control=beside)
-        self._pools[location].submit(job)
+        if config.probes[order.probe].kind != "journey":
+            raise ValueError(
+                f"{order.probe} has no browser to plant faults into: name a journey's probe"
+            )
+        job = replace(_job(config, order.probe, location, Purpose.DRILL), inject=inject)
+        if order.control:
+            beside = replace(_job(config, order.control, location, Purpose.DRILL), inject=inject)
+            job = replace(job, with_control=beside, control_first=order.control_first)
+        self._pools[location].submit(replace(job, fresh=order.fresh))
         return job.id
 
     def run_now(

@@ -10,6 +10,7 @@ from typing import Any
 from config.schema import Config, DrillSpec, InjectedFault
 from daemon.drill_report import Report
 from daemon.drills import Drills
+from daemon.guard.messages import RunProbe
 from probes.model import Outcome, Purpose
 from tests.daemon.desk import GUARD, Desk
 
@@ -24,11 +25,17 @@ class Walked:
     """A run that a drill asked for."""
 
     id: str
-    probe: str
+    order: RunProbe
     location: str
     inject: tuple[InjectedFault, ...]
-    purpose: Purpose
-    control: str
+
+    @property
+    def probe(self) -> str:
+        return self.order.probe
+
+    @property
+    def control(self) -> str:
+        return self.order.control
 
 
 class Hall:
@@ -58,15 +65,8 @@ class Hall:
         )
         self.drills.start_crons()
 
-    def _walk(
-        self,
-        probe: str,
-        location: str,
-        inject: tuple[InjectedFault, ...],
-        purpose: Purpose,
-        control: str,
-    ) -> str:
-        walk = Walked(f"walk-{next(_walks)}", probe, location, inject, purpose, control)
+    def _walk(self, order: RunProbe, location: str, inject: tuple[InjectedFault, ...]) -> str:
+        walk = Walked(f"walk-{next(_walks)}", order, location, inject)
         self.walked.append(walk)
         return walk.id
 
@@ -88,7 +88,8 @@ class Hall:
             alone = control if each.probe == "control" else outcome
             walks = [(each.id, each.probe, alone)]
             if each.control:
-                walks.append((f"{each.id}-control", each.control, control))
+                place = 0 if each.order.control_first else 1
+                walks.insert(place, (f"{each.id}-control", each.control, control))
             for name, probe, what in walks:
                 one = self.desk.run_now(
                     what,

@@ -75,7 +75,14 @@ def quick(**changes: Any) -> GuardSpec:
 def test_a_detected_fault_would_have_killed_after_the_time_from_its_first_run() -> None:
     play = Play(quick()).fails()
     assert play.asked == [
-        RunProbe("widget", Purpose.CONFIRM, trace=True, control="control", fresh=True)
+        RunProbe(
+            "widget",
+            Purpose.CONFIRM,
+            trace=True,
+            control="control",
+            control_first=True,
+            fresh=True,
+        )
     ]
     play.fails().control()
     assert play.ending is None

@@ -96,7 +96,7 @@ def test_faults_go_into_each_run_and_into_the_control_beside_it(hall: Hall) -> N
     hall.come_in()
     (pair,) = hall.walked
     assert (pair.probe, pair.control, pair.inject) == ("widget", "control", (FAULT,))
-    assert {first.purpose, pair.purpose} == {Purpose.DRILL}
+    assert (pair.order.control_first, pair.order.fresh) == (True, True), "as the guard would ask"
 
 
 def test_a_report_tells_the_drill_while_it_is_under_way(hall: Hall) -> None:

@@ -48,6 +48,10 @@ def site() -> Iterator[Site]:
     site.server_close()
 
 
+def ordered(probe: str, control: str = "") -> RunProbe:
+    return RunProbe(probe, Purpose.CONFIRM, control=control)
+
+
 class Desk:
     """A scheduler, the pool that it feeds, and what the journeys wrote down."""
 
@@ -137,16 +141,20 @@ def test_an_order_whose_probe_is_gone_runs_nothing(desk: Desk) -> None:
     assert (desk.pool.pool.busy, desk.pool.pool.waiting) == (0, 0)
 
 
+@pytest.mark.parametrize("control_first", [True, False])
 def test_a_drill_walks_probe_and_control_with_the_fault_and_counts_as_neither(
-    desk: Desk, site: Site
+    desk: Desk, site: Site, control_first: bool
 ) -> None:
     site.answers["/"] = Answer("<!doctype html><script src='/api'></script>")
-    drill = desk.scheduler.drill("widget", "local", (API,), control="control")
+    order = RunProbe("widget", Purpose.CONFIRM, control="control", control_first=control_first)
+    drill = desk.scheduler.drill(order, "local", (API,))
 
     runs = desk.runs(2)
-    assert [run.probe for run in runs] == ["widget", "control"]
+    names = ["widget", "control"]
+    assert [run.probe for run in runs] == (names[::-1] if control_first else names)
     assert {run.purpose for run in runs} == {Purpose.DRILL}
-    assert {run.pair for run in runs} == {drill} == {runs[0].id}
+    assert {run.pair for run in runs} == {drill}
+    assert drill in {run.id for run in runs}
     assert not any(run.judges for run in runs)
     for run in runs:
         assert FailedRequest("GET", f"{site.url}/api", 500) in run.failed_requests
@@ -154,7 +162,8 @@ def test_a_drill_walks_probe_and_control_with_the_fault_and_counts_as_neither(
 
 
 def test_a_drill_without_a_control_is_one_run(desk: Desk, site: Site) -> None:
-    drill = desk.scheduler.drill("widget", "local", (InjectedFault(url="**/", abort=True),))
+    order = RunProbe("widget", Purpose.SCHEDULED)
+    drill = desk.scheduler.drill(order, "local", (InjectedFault(url="**/", abort=True),))
 
     run = desk.runs(1)[0]
     assert (run.id, run.pair, run.purpose) == (drill, "", Purpose.DRILL)
@@ -165,10 +174,10 @@ def test_a_drill_without_a_control_is_one_run(desk: Desk, site: Site) -> None:
 @pytest.mark.parametrize(
     ("asks", "refused"),
     [
-        (lambda s: s.drill("page", "local", (API,)), ValueError),
-        (lambda s: s.drill("absent", "local", (API,)), KeyError),
-        (lambda s: s.drill("widget", "local", (API,), control="absent"), KeyError),
-        (lambda s: s.drill("widget", "moon", (API,)), KeyError),
+        (lambda s: s.drill(ordered("page"), "local", (API,)), ValueError),
+        (lambda s: s.drill(ordered("absent"), "local", (API,)), KeyError),
+        (lambda s: s.drill(ordered("widget", "absent"), "local", (API,)), KeyError),
+        (lambda s: s.drill(ordered("widget"), "moon", (API,)), KeyError),
     ],
 )
 def test_a_drill_that_cannot_be_is_refused_and_runs_nothing(

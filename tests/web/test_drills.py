@@ -23,6 +23,7 @@ from config.schema import DrillSpec, InjectedFault
 from daemon.cli import main
 from daemon.drills import Drills
 from daemon.engine import utc_now
+from daemon.guard.messages import RunProbe
 from daemon.metrics import Metrics
 from daemon.web import create_app, serve
 from probes.model import Exposure, Outcome, Purpose, Run
@@ -57,11 +58,9 @@ class Hall:
         )
         self.drills.start_crons()
 
-    def _walk(
-        self, probe: str, location: str, _faults: object, _purpose: Purpose, control: str
-    ) -> str:
+    def _walk(self, order: RunProbe, _location: str, _faults: object) -> str:
         run = f"walk-{next(self._ids)}"
-        self.asked.append((run, probe, control))
+        self.asked.append((run, order.probe, order.control))
         return run
 
     def app(self) -> OpenAPI:
