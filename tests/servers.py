@@ -62,7 +62,9 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it serves."""
+        """Start it and wait until it serves; one that was started already is left alone."""
+        if self._process is not None:
+            return
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -188,9 +190,12 @@ class Redis(Server):
 
 
 class Prometheus(Server):
-    """Prometheus that scrapes itself every second; it serves before it has any data."""
+    """Prometheus that scrapes itself every second; it serves before it has any data.
 
-    def __init__(self, folder: Path) -> None:
+    `scrapes`: another address that it scrapes, `host:port`, and the path there.
+    """
+
+    def __init__(self, folder: Path, scrapes: tuple[str, str] | None = None) -> None:
         port = free_port()
         config = folder / "prometheus.yaml"
         config.write_text(
@@ -199,6 +204,12 @@ class Prometheus(Server):
             "  - job_name: itself\n"
             f"    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
         )
+        if scrapes is not None:
+            with config.open("a") as more:
+                more.write(
+                    f"  - job_name: other\n    metrics_path: {scrapes[1]}\n"
+                    f"    static_configs: [{{targets: ['{scrapes[0]}']}}]\n"
+                )
         command = (
             need("prometheus", "prometheus"),
             f"--config.file={config}",

@@ -13,6 +13,7 @@ from probes.stage.assessment import API as ASSESSMENT_API
 from probes.stage.assessment import assessment_blueprint
 from probes.stage.faults import Fault, FaultPanel
 from probes.stage.hostile import HOSTILE, hostile_blueprint
+from probes.stage.metrics import count_answers
 from probes.stage.panel import panel_blueprint
 from probes.stage.problem import problem, va_errors
 from probes.stage.toggles import ReadFlags, toggles_blueprint
@@ -108,6 +109,7 @@ def create_app(read_flags: ReadFlags) -> Flask:
     app.register_blueprint(toggles_blueprint(faults, read_flags))
     app.register_blueprint(va_blueprint(faults))
     app.register_blueprint(assessment_blueprint(faults))
+    count_answers(app)
     return app
 
 

@@ -30,7 +30,7 @@ class Break:
     delay_s: float | None = None
 
     def do(self, scene: Scene) -> None:
-        scene.switch(self.fault, on=True, delay_s=self.delay_s)
+        scene.target.switch(self.fault, on=True, delay_s=self.delay_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Mend:
         if self.fault is None:
             scene.world.mend()
         else:
-            scene.switch(self.fault, on=False)
+            scene.target.switch(self.fault, on=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Write:
     flag: str = WIDGET_FLAG
 
     def do(self, scene: Scene) -> None:
-        scene.write(self.flag, self.gates)
+        scene.target.write(self.flag, self.gates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Delete:
     flag: str = WIDGET_FLAG
 
     def do(self, scene: Scene) -> None:
-        scene.delete(self.flag)
+        scene.target.delete(self.flag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,21 @@ class StopStage:
     """The target's process is gone: connections are refused."""
 
     def do(self, scene: Scene) -> None:
-        scene.stop_stage()
+        scene.target.stop_stage()
 
 
 @dataclass(frozen=True, slots=True)
 class StartStage:
     def do(self, scene: Scene) -> None:
-        scene.start_stage()
+        scene.target.start_stage()
+
+
+@dataclass(frozen=True, slots=True)
+class StopPrometheus:
+    """The server whose numbers a guard goes by is gone."""
+
+    def do(self, scene: Scene) -> None:
+        scene.target.stop_prometheus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,13 @@ class LockStore:
     """Somebody's open transaction keeps every writer from the flags; readers still come in."""
 
     def do(self, scene: Scene) -> None:
-        scene.lock_store()
+        scene.target.lock_flags()
 
 
 @dataclass(frozen=True, slots=True)
 class UnlockStore:
     def do(self, scene: Scene) -> None:
-        scene.unlock_store()
+        scene.target.unlock_flags()
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _seen(scene: Scene, name: str, began: datetime, faulty: datetime | None) -> 
         kills=len(kills),
         first_kill_after_s=(kills[0] - began).total_seconds() if kills else None,
         kill_s=(proven[0] - faulty).total_seconds() if proven and faulty else None,
-        gates=scene.gates(FLAG_OF[name]),
+        gates=scene.target.gates(FLAG_OF[name]),
         pages=pages,
         circuit=reading.circuit("assessment"),
         hard=any(isinstance(e.evidence, Verdict) and e.evidence.run_hard for e in told),

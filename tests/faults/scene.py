@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,18 +15,14 @@ import psutil
 import requests
 
 from config.load import load
-from daemon.demo import FLAGS
 from daemon.guard import Phase
 from daemon.guard.messages import Rows
-from daemon.stage import stage_process
-from flags.model import Gates, UnknownFlag
-from flags.stores.sql import SqlFlagStore
-from flags.switch import Switch
+from flags.model import Gates
 from probes.model import Outcome
-from probes.stage.faults import Fault
 from tests.e2e.conftest import Process, World
 from tests.faults.reading import Reading
-from tests.faults.variants import FALLBACK, Variant, config_of
+from tests.faults.target import Target
+from tests.faults.variants import Variant, config_of
 
 #: Longest until everything is healthy again after a scenario.
 CALM_S = 45.0
@@ -40,20 +35,13 @@ class NotCalm(Exception):
 
 
 class Scene:
-    """One variant's daemon and its target; every act of a scenario is done here."""
+    """One variant's daemon, and the target that it watches."""
 
     def __init__(self, folder: Path, variant: Variant, flags_url: str | None = None) -> None:
         self.variant = variant
-        self.flags_url = flags_url or f"sqlite:///{folder / 'flags.sqlite'}"
-        self.store = SqlFlagStore(self.flags_url)
-        self.store.create_tables()
-        for name, is_on in {**FLAGS, FALLBACK: False}.items():
-            self.store.create(name, is_on)
-        self._stage = ExitStack()
-        url = self._stage.enter_context(stage_process(self.flags_url, 0))
-        self._port = int(url.rsplit(":", 1)[1])
-        self.world = World(folder, url)
-        self.world.env["TRIPFLAG_FLAGS_URL"] = self.flags_url
+        self.target = Target(folder, variant, flags_url)
+        self.world = World(folder, self.target.url)
+        self.world.env.update(self.target.env)
         self._path = config_of(variant, folder)
         self.config = load(self._path, self.world.env)
         self.guarding = sorted({p for g in self.config.guards.values() for p in g.probes})
@@ -64,7 +52,6 @@ class Scene:
             if probe.interval_s is not None and probe.interval_s >= RARE_S
         )
         self._process: Process | None = None
-        self._lock: sqlite3.Connection | None = None
         self._spared = threading.Event()
         self._harassing: threading.Thread | None = None
         self._hurried: dict[str, tuple[str, ...]] = {}
@@ -148,47 +135,6 @@ class Scene:
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGCONT)
 
-    # --- the target and its flags -----------------------------------------------------------
-
-    def switch(self, fault: Fault, *, on: bool, delay_s: float | None = None) -> None:
-        """Turn one fault of the stage on or off."""
-        body = {"fault": fault, "on": on} | ({} if delay_s is None else {"delay_s": delay_s})
-        answer = requests.post(f"{self.world.stage_url}/stage/fault", json=body, timeout=5)
-        assert answer.status_code == 200, answer.text
-
-    def stop_stage(self) -> None:
-        self._stage.close()
-
-    def start_stage(self) -> None:
-        self._stage.enter_context(stage_process(self.flags_url, self._port))
-
-    def write(self, flag: str, rows: Rows) -> None:
-        """Write a flag's gates past the daemon, and make the flag where it is gone."""
-        self.store.create(flag)
-        self.store.replace_gates(flag, Gates.of(*rows))
-
-    def delete(self, flag: str) -> None:
-        self.store.delete(flag)
-
-    def gates(self, flag: str) -> Rows | None:
-        """Read a flag's gates past the daemon; None where there is no such flag."""
-        try:
-            return Switch(self.store).flag(flag).gates.rows
-        except UnknownFlag:
-            return None
-
-    def lock_store(self) -> None:
-        """Hold SQLite's one lock for writers."""
-        path = self.flags_url.removeprefix("sqlite:///")
-        self._lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._lock.execute("BEGIN IMMEDIATE")
-
-    def unlock_store(self) -> None:
-        if self._lock is not None:
-            self._lock.execute("ROLLBACK")
-            self._lock.close()
-            self._lock = None
-
     # --- calm -------------------------------------------------------------------------------
 
     def calm(self, flags: dict[str, Rows]) -> None:
@@ -197,10 +143,13 @@ class Scene:
         Raises:
             NotCalm: it did not come to that.
         """
-        self._undo()
+        self.target.mend()
+        if self._process is None:
+            self.start_daemon()
+        self.spare_browsers()
         self._hurried = {}
         for flag, rows in flags.items():
-            self.write(flag, rows)
+            self.target.write(flag, rows)
         since = datetime.now(UTC)
         until = time.monotonic() + CALM_S
         while wrong := self._restless(flags, since):
@@ -211,7 +160,7 @@ class Scene:
     def settle_flags(self, flags: dict[str, Rows]) -> None:
         """Write flags and wait until the daemon has seen them."""
         for flag, rows in flags.items():
-            self.write(flag, rows)
+            self.target.write(flag, rows)
             self.wait(
                 f"{flag} is seen as {rows}",
                 lambda flag=flag, rows=rows: self.reading.knows(flag, Gates.of(*rows)),
@@ -229,16 +178,6 @@ class Scene:
                 raise NotCalm(f"not within {within_s:g} s: {what}")
             time.sleep(0.05)
 
-    def _undo(self) -> None:
-        self.unlock_store()
-        if self._process is None:
-            self.start_daemon()
-        self.spare_browsers()
-        with suppress(requests.ConnectionError):
-            self.world.mend()
-            return
-        self.start_stage()
-
     def _restless(self, flags: dict[str, Rows], since: datetime) -> str:
         """Say what is not yet healthy, and do what an operator would do about it."""
         self.reading.catch_up()
@@ -255,10 +194,10 @@ class Scene:
         circuits = [n for n in self.config.circuits if self.reading.circuit(n) != "closed"]
         phases = {name: self.reading.phase(name) for name in self.config.guards}
         busy = {n: p for n, p in phases.items() if p not in (Phase.ARMED, Phase.OBSERVE)}
-        changed = [flag for flag, rows in flags.items() if self.gates(flag) != rows]
+        changed = [flag for flag, rows in flags.items() if self.target.gates(flag) != rows]
         for flag in changed:
             if not busy:
-                self.write(flag, flags[flag])
+                self.target.write(flag, flags[flag])
         passed = {r.probe for r in self.reading.runs(since) if r.outcome is Outcome.PASSED}
         waited = [probe for probe in self.guarding if probe not in passed]
         trials = [self.config.circuits[name].probe for name in circuits]
@@ -279,17 +218,15 @@ class Scene:
 
     def close(self) -> None:
         """End everything that was started."""
-        self.unlock_store()
         self._spared.set()
         self.reading.close()
         if self._process is not None:
             self._process.popen.kill()
             self._process.popen.wait(10)
-        self._stage.close()
         for left in self.world.processes():
             with suppress(psutil.NoSuchProcess):
                 left.kill()
-        self.store.close()
+        self.target.close()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tests.faults.acts import (
     LockStore,
     Nothing,
     SpareBrowsers,
+    StopPrometheus,
     StopStage,
     UnlockStore,
     Write,
@@ -102,6 +103,15 @@ PROBE_FAULTS = (
         (Moment(Break(Fault.API_RESET)),),
         UNMOVED,
         variant=Variant.UPLINK,
+    ),
+    Scenario(
+        "prometheus-away",
+        Kind.PROBE,
+        "its API answers 500, and the Prometheus that would tell is gone",
+        (Moment(StopPrometheus()), Moment(Break(Fault.API_500))),
+        BLIND,
+        variant=Variant.PROMQL,
+        within_s=40,
     ),
     Scenario(
         "name-unknown",

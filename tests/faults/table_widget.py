@@ -68,6 +68,14 @@ SOFT = (
     _falls_back(
         "assessment-loses-data", "answers are lost", Fault.ASSESSMENT_LOSES_DATA, Evidence.SOFT
     ),
+    _killed(
+        "users-met-500",
+        "its API answers 500, as its own metrics in Prometheus tell of all users",
+        Fault.API_500,
+        Evidence.SOFT,
+        variant=Variant.PROMQL,
+        within_s=60,
+    ),
     Scenario(
         "api-slow",
         Kind.WIDGET,

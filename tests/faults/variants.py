@@ -34,6 +34,7 @@ class Variant(StrEnum):
     NAMELESS = "nameless"
     BAD_JOURNEY = "bad_journey"
     POSTGRES = "postgres"
+    PROMQL = "promql"
 
     @property
     def remembers(self) -> bool:
@@ -146,6 +147,25 @@ def _postgres(raw: dict[str, Any]) -> None:
     raw["store"]["url"] = "${TRIPFLAG_FLAGS_URL}"
 
 
+def _promql(raw: dict[str, Any]) -> None:
+    """The guard goes by what a backend's own metrics say of all users, and by nothing else."""
+    answers = 'stage_responses_total{route="/representation_management/v0/power_of_attorney"'
+    failed, all_of_them = (f"increase({answers}{more}}}[8s])" for more in (',status=~"5.."', ""))
+    raw["targets"]["prometheus"] = {"base_url": "${TRIPFLAG_PROMETHEUS_URL:-" + AWAY + "}"}
+    raw["probes"]["widget_errors"] = {
+        "kind": "promql",
+        "target": "prometheus",
+        "query": f"sum({failed}) / sum({all_of_them})",
+        "interval_s": 5,
+        "fast_interval_s": 1,
+        "timeout_s": 4.5,
+    }
+    guard = raw["guards"][WIDGET]
+    del guard["drill"]  # it plants faults into browsers
+    guard["probes"] = ["widget_errors"]
+    guard["rules"] = [{"rule": "promql", "limit": 0.5, "runs": 2, "attributable": True}]
+
+
 _CHANGES: dict[Variant, Callable[[dict[str, Any]], None]] = {
     Variant.OBSERVE: _observe,
     Variant.SOFT: _soft,
@@ -159,4 +179,5 @@ _CHANGES: dict[Variant, Callable[[dict[str, Any]], None]] = {
     Variant.NAMELESS: _nameless,
     Variant.BAD_JOURNEY: _bad_journey,
     Variant.POSTGRES: _postgres,
+    Variant.PROMQL: _promql,
 }

@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from probes.stage.app import create_app, faults_of
 from probes.stage.faults import MAX_WAITING, Fault, FaultPanel
 from probes.stage.inflection import camelize
+from probes.stage.metrics import METRICS
 from probes.stage.server import serve
 from tests.stage.conftest import POA, WIDGET_PAGE, Stage, broken
 
@@ -26,6 +28,28 @@ def wait_until(holds: Callable[[], bool], within_s: float = 5) -> None:
     while not holds():
         assert time.monotonic() < until, "not within the deadline"
         pause.wait(0.02)
+
+
+def test_prometheus_is_told_of_answers_by_route_and_of_the_widgets_api_before_the_first(
+    stage: Stage,
+) -> None:
+    def told(route: str, status: int) -> float | None:
+        text = stage.get(METRICS).text
+        labels = {"route": route, "status": str(status)}
+        samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+        return next((s.value for s in samples if s.labels == labels and "total" in s.name), None)
+
+    before = told(POA, 500)
+    assert before is not None
+    stage.faults.switch(Fault.API_500, True)
+    stage.get(POA)
+    assert told(POA, 500) == before + 1
+    for number in range(3):
+        stage.get(f"/nowhere/{number}")
+    unrouted = told("", 404)
+    assert unrouted is not None
+    assert unrouted >= 3
+    assert told("/nowhere/1", 404) is None
 
 
 def test_the_full_list_has_each_flag_twice_camel_case_first(stage: Stage) -> None:
