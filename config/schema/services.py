@@ -83,7 +83,9 @@ class BrowserSpec(Strict):
 class PoolSpec(Strict):
     """Worker processes of one location."""
 
-    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="The last of several is kept free for a guard while it decides."
+    )
     recycle_after_runs: Annotated[int, Field(ge=1)] = 100
     hard_margin_s: Seconds = Field(5, description="Past a run's timeout, before it is killed.")
 
