@@ -200,7 +200,11 @@ class States:
         soon: set[str] = set()
         for name, label in self.phases().items():
             spec = self._config.guards[name]
-            if label is Phase.SUSPECT or looks_again(spec, self._states[name], now):
+            suspicion = self._states[name].suspicion
+            # One that only observes has all that it needs, and may stay so for hours.
+            noted = suspicion is not None and suspicion.would_trip_noted
+            suspects = label is Phase.SUSPECT and not noted
+            if suspects or looks_again(spec, self._states[name], now):
                 soon.update((*spec.probes, spec.proof))
             elif label in (Phase.KILLING, Phase.KILLED_UNVERIFIED):
                 soon.add(spec.proof)

@@ -18,7 +18,13 @@ Nexts = tuple[str, ...]
 
 def nexts(spec: GuardSpec, state: GuardState, now: datetime) -> Nexts:
     """Say what would have to happen next; never empty."""
-    return _NEXT[phase(spec, state, now)](spec, state, now)
+    return (*_NEXT[phase(spec, state, now)](spec, state, now), *_kept_back(state))
+
+
+def _kept_back(state: GuardState) -> Nexts:
+    if state.incident is None or not state.incident.fallback_owed:
+        return ()
+    return ("the fallback is kept back until then: the next failing run after it fires it",)
 
 
 def needs(spec: GuardSpec, state: GuardState, now: datetime) -> Nexts:

@@ -225,7 +225,8 @@ def open_incident(
     reason: str,
     now: datetime,
 ) -> Next:
-    incident = Incident(f"{spec.name}-{now:%Y%m%dT%H%M%S%f}", cause, now)
+    owed = cause == "powerless" and spec.fallback is not None
+    incident = Incident(f"{spec.name}-{now:%Y%m%dT%H%M%S%f}", cause, now, owed)
     return replace(state, incident=incident), (OpenIncident(incident, severity, reason),)
 
 

@@ -156,9 +156,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
+    """What is open about a guard. `fallback_owed`: it is powerless, and no fallback was fired."""
+
     id: str
     cause: Cause
     opened_at: datetime
+    fallback_owed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

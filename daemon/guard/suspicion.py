@@ -256,21 +256,32 @@ def _blame_another(spec: GuardSpec, state: GuardState, suspicion: Suspicion, now
         cause, text = "site", "SITE_DOWN: the control fails too, so the flag stays as it is"
     else:
         cause, text = "powerless", "POWERLESS: the flag does not gate this page"
-    known = state.incident is not None and state.incident.cause in ("powerless", cause)
     if (
-        known
-        or not suspicion.breached
+        not suspicion.breached
         or suspicion.failures < spec.hard_confirmations
         or suspicion.control not in AGAINST
     ):
         return state, ()
     reason = f"{text}: {suspicion.reason}; control: {suspicion.control_reason}"
+    if state.incident is not None and state.incident.cause in ("powerless", cause):
+        return _fire_if_owed(spec, state, suspicion, reason, now)
     state, closed = close_incident(state, text)
     state, opened = open_incident(spec, state, cause, suspicion.severity, reason, now)
     if cause == "site":
         return state, opened
     # The act would be in vain: users can only be led round what is broken.
-    if spec.mode == "enforce" and not any(holds for holds, _ in hands_off(spec, state, now)):
-        state, fired = fire_fallback(spec, state, "guard", reason, now)
-        opened = (*opened, *fired)
-    return state, (*closed, *opened, Page(reason, suspicion.severity))
+    state, fired = _fire_if_owed(spec, state, suspicion, reason, now)
+    return state, (*closed, *opened, *fired, Page(reason, suspicion.severity))
+
+
+def _fire_if_owed(
+    spec: GuardSpec, state: GuardState, suspicion: Suspicion, reason: str, now: datetime
+) -> Next:
+    """Fire the fallback of a powerless guard, once, as soon as nobody keeps the guard from it."""
+    incident = state.incident
+    free = spec.mode == "enforce" and not any(holds for holds, _ in hands_off(spec, state, now))
+    powerless = suspicion.control is ControlFinding.POWERLESS
+    if incident is None or not incident.fallback_owed or not free or not powerless:
+        return state, ()
+    state = replace(state, incident=replace(incident, fallback_owed=False))
+    return fire_fallback(spec, state, "guard", reason, now)

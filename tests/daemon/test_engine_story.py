@@ -251,6 +251,16 @@ def test_a_guard_that_blames_the_site_asks_for_nothing_soon(desk: Desk) -> None:
     assert desk.engine.probes_asked_soon() == frozenset()
 
 
+def test_a_guard_that_only_observes_asks_for_nothing_once_it_would_have_acted(
+    desk_of: Callable[..., Desk],
+) -> None:
+    desk = desk_of(mode="observe").fails()
+    assert desk.engine.probes_asked_soon() == {"widget", "proof"}
+    desk.control().fails(2)
+    assert desk.phase is Phase.SUSPECT
+    assert desk.engine.probes_asked_soon() == frozenset()
+
+
 def test_a_failure_below_every_limit_is_asked_about_until_that_run_would_be_lost(
     desk_of: Callable[..., Desk],
 ) -> None:

@@ -253,6 +253,13 @@ def test_a_ramp_shows_its_step_and_when_the_next_is_due() -> None:
     assert "ramp: step 0, on for the probe's own id only; 1 of 1 passes; next step due" in text
 
 
+def test_a_fallback_that_a_hold_keeps_back_is_said_until_it_is_fired() -> None:
+    kept = Story(fallback={"circuit": "page"}).operator("hold", until_s=60)
+    kept.suspect().control("powerless").fails(3)
+    assert told(kept).nexts[-1].startswith("the fallback is kept back until then")
+    assert not any("kept back" in line for line in told(kept.wait(61).fails()).nexts)
+
+
 def test_a_fallback_shows_whether_it_was_fired() -> None:
     fallback = {"fallback": {"flag": "plan_b", "circuit": "api"}}
     assert (

@@ -151,6 +151,32 @@ def test_a_reset_lets_the_fallback_go_once_the_flag_is_as_it_was() -> None:
     assert isinstance(story.last[0], CloseIncident)
 
 
+@pytest.mark.parametrize("how", ["released", "expired", "enforce"])
+def test_what_hands_off_kept_back_is_fired_once_as_soon_as_they_are_on_again(how: str) -> None:
+    mode = "observe" if how == "enforce" else "enforce"
+    story = Story(**WITH, mode=mode, control_max_age_s=999).operator("hold", until_s=60)
+    story.suspect().control("powerless").fails(3)
+    assert not fired(story)
+    if how == "released":
+        story.operator("release")
+    else:
+        story.wait(61)
+    if how == "enforce":
+        assert not fired(story.fails())
+        story.spec = story.spec.model_copy(update={"mode": "enforce"})
+    assert not fired(story), "a run must say that it is still broken"
+    assert len(fired(story.fails())) == 1
+    assert len(fired(story.fails(5))) == 1
+    assert len(story.pages) == 1
+
+
+def test_a_fallback_that_was_kept_back_is_not_fired_for_a_site_that_is_down() -> None:
+    story = Story(**WITH, control_max_age_s=999).operator("hold")
+    story.suspect().control("powerless").fails(3).control("fails").operator("release").fails(3)
+    assert not fired(story)
+    assert len(fired(story.control("powerless"))) == 1
+
+
 def test_a_reset_lets_go_of_the_fallback_of_a_powerless_guard() -> None:
     story = Story(**WITH).suspect().control("powerless").fails(2).operator("reset", "mended")
     assert [flip.restore for flip in fired(story)] == [False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.circuit import CircuitPhase
 from daemon.guard import Phase
 from probes.stage.faults import Fault
 from tests.faults.acts import OFF, ON, WIDGET_FLAG, Ask, Break, Mend, Turn, Write
@@ -120,5 +121,19 @@ HUMAN_ACTS = (
         (Moment(Ask("hold")), Moment(Break(Fault.SCRIPT_404))),
         Must(Phase.HELD, page=True),
         runs=1,
+    ),
+    Scenario(
+        "powerless-until-the-hold-ends",
+        Kind.HUMAN,
+        "it ignores the flag and its API answers 500: the fallback waits for the hold to run out",
+        (Moment(Ask("hold", for_s=9)), Moment(Break(Fault.WIDGET_UNGATED)), BREAK),
+        Must(
+            Phase.POWERLESS,
+            gates=ON,
+            page=True,
+            circuit=CircuitPhase.OPEN,
+            through=(Phase.HELD,),
+        ),
+        variant=Variant.STALE,
     ),
 )
