@@ -130,6 +130,8 @@ class Daemon:
         self.drills.start_crons()
         self._every("flags", self.config.store.poll_s, self.engine.poll_flags)
         self._every("time", TIME_S, self.engine.pass_time)
+        # What operators do, and time alone, changes it too.
+        self._every("spare", TIME_S, self._spare_workers)
         self._every("drills", DRILLS_S, self.drills.pass_time)
         self._every("gauges", GAUGES_S, self._show_gauges)
         self._every("proofs", GAUGES_S, self.engine.chase_proofs)
@@ -195,7 +197,7 @@ class Daemon:
                 if not self.drills.take(run):
                     self.engine.take_run(run)
                     self.scheduler.set_pace(self.engine.fast_probes())
-                    self.scheduler.spare_workers(self.engine.probes_asked_soon())
+                    self._spare_workers()
             except Exception:
                 # The single catch-all of a turn: nothing of it was kept, and the next run is
                 # judged anew. A count that rises is a defect or a broken disk.
@@ -238,6 +240,9 @@ class Daemon:
         self.metrics.flips_pending.set(len(pending_flips(self.journal)))
         self.metrics.journal_bytes.set(self.journal.size_bytes())
         self.engine.show()
+
+    def _spare_workers(self) -> None:
+        self.scheduler.spare_workers(self.engine.probes_asked_soon())
 
     def _is_paused(self, probe: str) -> bool:
         return self.engine.pauses.of(probe) is not None

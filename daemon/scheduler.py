@@ -109,7 +109,7 @@ class Scheduler:
                 self._place(name, probe, first=True)
 
     def judged(self, run: Run) -> None:
-        """Note that all that a run leads to at once was asked for."""
+        """Note that what a run leads to was decided."""
         if run.location in self._pools:
             self._pools[run.location].judged(run.id)
 

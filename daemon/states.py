@@ -13,7 +13,7 @@ from config.schema import Config, GuardSpec
 from daemon.baselines import accepted
 from daemon.explain import explain
 from daemon.guard import Decision, Evidence, GuardState, Phase, advance, phase
-from daemon.guard.asking import looks_again
+from daemon.guard.asking import pair_anew, soon_asked
 from daemon.guard.messages import Note, OpenIncident, Page, RunProbe, SwitchCircuit
 from daemon.journal import Journal
 from daemon.ladder import Ladder
@@ -98,14 +98,7 @@ class States:
                 # What a dead daemon had asked for is lost with its workers: to wait it out would
                 # leave users in a broken widget for half a minute more.
                 if kill is None and state.suspicion is not None:
-                    pair = RunProbe(
-                        state.suspicion.probe,
-                        Purpose.CONFIRM,
-                        control=spec.control,
-                        control_first=True,
-                        fresh=True,
-                    )
-                    turn.add_order(name, pair, now)
+                    turn.add_order(name, pair_anew(spec, state.suspicion, now), now)
         return states
 
     def fold(self, turn: Turn, spec: GuardSpec, telling: Telling) -> Folded:
@@ -197,18 +190,10 @@ class States:
         Those that confirm a failure, and the proof of an act.
         """
         now = self._clock()
-        soon: set[str] = set()
-        for name, label in self.phases().items():
-            spec = self._config.guards[name]
-            suspicion = self._states[name].suspicion
-            # One that only observes has all that it needs, and may stay so for hours.
-            noted = suspicion is not None and suspicion.would_trip_noted
-            suspects = label is Phase.SUSPECT and not noted
-            if suspects or looks_again(spec, self._states[name], now):
-                soon.update((*spec.probes, spec.proof))
-            elif label in (Phase.KILLING, Phase.KILLED_UNVERIFIED):
-                soon.add(spec.proof)
-        return frozenset(soon)
+        asked = (
+            soon_asked(spec, self._states[name], now) for name, spec in self._config.guards.items()
+        )
+        return frozenset(probe for probes in asked for probe in probes)
 
     def show(self) -> None:
         """Put every guard's phase into the metrics; some change with time alone."""

@@ -92,12 +92,13 @@ class ControlFinding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ControlRan:
-    """A control's finding."""
+    """A control's finding. `location`: empty where the journal is older than the field."""
 
     finding: ControlFinding
     run_id: str
     started_at: datetime
     reason: str = ""
+    location: str = ""
     kind: Literal["control"] = "control"
 
 

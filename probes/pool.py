@@ -41,6 +41,7 @@ class _UnderWay:
     started_at: datetime
     overdue_at: float
     future: Future[tuple[Run, ...]]
+    urgent: bool
 
 
 class LocalPool:
@@ -111,7 +112,7 @@ class LocalPool:
         self._pump()
 
     def judged(self, run: str) -> None:
-        """Note that all that a run leads to at once was asked for."""
+        """Note that what a run leads to was decided: `spare` knows from here on."""
         with self._lock:
             self._unjudged.discard(run)
         self._pump()
@@ -133,20 +134,24 @@ class LocalPool:
                 if not self._waiting:
                     return
                 _, _, job = self._waiting[0]
-                if len(self._running) >= self._workers_for(job):
+                if not self._may_begin(job):
                     return
                 heappop(self._waiting)
                 hard_s = job.timeout_s + self._spec.hard_margin_s
                 future = self._schedule(job, hard_s)
                 overdue_at = time.monotonic() + hard_s + OVERDUE_S
-                self._running[job.id] = _UnderWay(datetime.now(UTC), overdue_at, future)
+                self._running[job.id] = _UnderWay(datetime.now(UTC), overdue_at, future, job.urgent)
             # Outside the lock: a future that is done already calls back here and now.
             future.add_done_callback(partial(self._ended, job))
 
-    def _workers_for(self, job: Job) -> int:
-        """Say how many workers may be busy once a job was begun."""
-        spared = not job.urgent and (self._spares or bool(self._unjudged))
-        return max(1, self._spec.workers - 1) if spared else self._spec.workers
+    def _may_begin(self, job: Job) -> bool:
+        """Say whether there is a worker for a job; what is only due may not have the last one."""
+        if len(self._running) >= self._spec.workers:
+            return False
+        if job.urgent or not (self._spares or self._unjudged):
+            return True
+        due = sum(not each.urgent for each in self._running.values())
+        return due < max(1, self._spec.workers - 1)
 
     def _schedule(self, job: Job, hard_s: float) -> Future[tuple[Run, ...]]:
         future: Future[tuple[Run, ...]]
@@ -187,6 +192,7 @@ class LocalPool:
     def _ended(self, job: Job, future: Future[tuple[Run, ...]]) -> None:
         with self._lock:
             started_at = self._running.pop(job.id).started_at
+            self._unjudged.add(job.id)  # until it is known how it ended
         try:
             runs = future.result()
         except TimeoutError:
@@ -205,6 +211,7 @@ class LocalPool:
         except BaseException as cause:
             runs = self._lost(job, started_at, f"the pool broke: {cause!r}")
         with self._lock:
+            self._unjudged.discard(job.id)
             self._unjudged.update(run.id for run in runs if run.outcome is Outcome.FAILED)
         self._pump()
         for run in runs:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from config.schema import GuardSpec
 from daemon.guard.blocks import blockers
+from daemon.guard.control import on_control
 from daemon.guard.kill import Next, on_applied, on_failed, on_proof
 from daemon.guard.messages import (
     Decision,
@@ -26,7 +27,7 @@ from daemon.guard.messages import (
 from daemon.guard.people import on_flag, on_operator
 from daemon.guard.recovery import is_due, on_time
 from daemon.guard.state import GuardState, Phase, phase
-from daemon.guard.suspicion import on_control, on_verdict
+from daemon.guard.suspicion import on_verdict
 from daemon.verdict import ControlRan, ProofRan, Verdict
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from config.schema import GuardSpec
-from daemon.guard.blocks import confirmed_enough, control_fresh, fails_beside_control
+from daemon.guard.blocks import AGAINST, confirmed_enough, control_fresh, fails_beside_control
 from daemon.guard.kill import Next
 from daemon.guard.messages import Decision, RunProbe
 from daemon.guard.state import GuardState, Suspicion
@@ -51,11 +51,7 @@ def ask_for_runs(
 def ask_pair(
     spec: GuardSpec, state: GuardState, suspicion: Suspicion, now: datetime, fresh: bool = False
 ) -> tuple[GuardState, RunProbe]:
-    """Ask for a run and its control, seconds apart in one worker; each goes first in its turn.
-
-    A suspicion's first pair begins with the control: beside the failure that came before, one pair
-    then holds all that an act needs, a control that passed between two failures.
-    """
+    """Ask for a run and its control, seconds apart in one worker; each goes first in its turn."""
     suspicion = replace(suspicion, control_asked_at=now, confirm_asked_at=now)
     pair = RunProbe(
         suspicion.probe,
@@ -91,9 +87,37 @@ def look_again(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dateti
     return replace(state, look_asked_at=now), (again,)
 
 
-def looks_again(spec: GuardSpec, state: GuardState, now: datetime) -> bool:
-    """Say whether a probe that failed below every limit is being looked at again."""
-    return _under_way(spec, state.look_asked_at, now)
+def pair_anew(spec: GuardSpec, suspicion: Suspicion, now: datetime) -> RunProbe:
+    """Give the pair that a suspicion needs whose runs are lost.
+
+    The control goes first where a failure is young enough to stand beside it.
+    """
+    failed = suspicion.failed_at
+    young = failed is not None and (now - failed).total_seconds() <= spec.control_max_age_s
+    return RunProbe(
+        suspicion.probe, Purpose.CONFIRM, control=spec.control, control_first=young, fresh=True
+    )
+
+
+def soon_asked(spec: GuardSpec, state: GuardState, now: datetime) -> tuple[str, ...]:
+    """Name the probes that will be asked for as soon as a little more is known.
+
+    Only for a while: what a guard has not found out by then may keep it waiting for hours.
+    """
+    kill, suspicion, probation = state.kill, state.suspicion, state.probation
+    if kill is not None and kill.verified_at is None:
+        return (spec.proof,) if kill.failed_at is None else ()
+    if probation is not None:
+        begun = probation.suspect_since
+    elif suspicion is not None and suspicion.control not in AGAINST:
+        noted = suspicion.would_trip_noted and spec.mode == "observe"
+        begun = None if noted or state.held(now) else suspicion.since
+    else:
+        begun = None
+    suspects = begun is not None and (now - begun).total_seconds() <= 2 * spec.control_max_age_s
+    if suspects or _under_way(spec, state.look_asked_at, now):
+        return (*spec.probes, spec.proof)
+    return ()
 
 
 def run_again(spec: GuardSpec, probe: str, now: datetime) -> RunProbe:

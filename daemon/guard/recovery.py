@@ -93,6 +93,8 @@ def on_verdict(spec: GuardSpec, state: GuardState, verdict: Verdict, now: dateti
         # What failed did not fail again; but its passes start anew.
         if verdict.run_probe != probation.probe or verdict.run_started_at < probation.suspect_since:
             return state, ()
+        if _is_elsewhere(spec, probation, verdict, now):
+            return state, ()
         probation = _unsuspected(probation)
     state = replace(state, probation=replace(probation, passes=probation.passes + 1))
     due = ramp_due(spec, state)
@@ -105,6 +107,8 @@ def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: dat
     probation = state.probation
     if probation is None or state.kill is None or state.kill.resetting:
         return state, ()
+    if control.location and control.location != probation.location:
+        return state, ()  # what the site does elsewhere explains nothing here
     asked = probation.asked_at
     came = asked is not None and control.started_at >= asked
     if came:
@@ -120,6 +124,7 @@ def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: dat
         return replace(state, probation=replace(probation, asked_at=now)), (again,)
     if control.finding is ControlFinding.FAILS:
         text = f"the control fails too: the site is at fault, the ramp waits: {control.reason}"
+        probation = replace(probation, control_failed_at=control.started_at)
         return _wait(state, probation, Note(text))
     probation = replace(probation, control=control.finding, control_at=control.started_at)
     return _kill_if_proven(spec, replace(state, probation=probation), now)
@@ -129,6 +134,9 @@ def _on_failure(
     spec: GuardSpec, state: GuardState, probation: Probation, verdict: Verdict, now: datetime
 ) -> Next:
     first = probation.suspect_since is None
+    if _is_elsewhere(spec, probation, verdict, now):
+        return replace(state, probation=replace(probation, passes=0)), ()
+    first = first or probation.location not in ("", verdict.run_location)
     why = verdict.run_reason or next((finding.text for finding in verdict.breached), "")
     probation = replace(
         probation,
@@ -137,23 +145,42 @@ def _on_failure(
         probe=verdict.run_probe,
         reason=f"{verdict.run_probe}: {why}",
         repeated=not first,
+        control=None if first else probation.control,
+        control_at=None if first else probation.control_at,
+        location=verdict.run_location,
     )
+    state = replace(state, pairs=0 if first else state.pairs)
     asked = probation.asked_at
     if not first and _control_fresh(spec, probation, now):
         return _kill_if_proven(spec, replace(state, probation=probation), now)
     if asked is not None and (now - asked).total_seconds() <= spec.control_max_age_s:
         return replace(state, probation=probation), ()
-    pairs = 0 if first else state.pairs
+    failed = probation.control_failed_at
+    # Asked again at once, a pair whose control fails would lead to the next without end.
+    lately = failed is not None and (now - failed).total_seconds() <= spec.control_max_age_s
+    wait = timedelta(seconds=spec.propagation.retry_s)
     pair = RunProbe(
         verdict.run_probe,
         Purpose.CONFIRM,
         trace=True,
+        not_before=now + wait if lately else None,
         control=spec.control,
-        control_first=pairs % 2 == 0,
+        control_first=state.pairs % 2 == 0,
         fresh=True,
     )
     probation = replace(probation, asked_at=now)
-    return replace(state, probation=probation, pairs=pairs + 1), (pair,)
+    return replace(state, probation=probation, pairs=state.pairs + 1), (pair,)
+
+
+def _is_elsewhere(spec: GuardSpec, probation: Probation, verdict: Verdict, now: datetime) -> bool:
+    """Say whether a run tells of another location than the one that is being looked at.
+
+    Only while that one can be expected to answer: if it fell silent, another takes its place.
+    """
+    since = probation.suspect_since
+    if since is None or probation.location in ("", verdict.run_location):
+        return False
+    return (now - since).total_seconds() <= spec.control_max_age_s
 
 
 def _kill_if_proven(spec: GuardSpec, state: GuardState, now: datetime) -> Next:
@@ -177,6 +204,7 @@ def _unsuspected(probation: Probation) -> Probation:
         probation.since,
         asked_at=probation.asked_at,
         restoring=probation.restoring,
+        control_failed_at=probation.control_failed_at,
     )
 
 

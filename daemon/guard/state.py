@@ -57,8 +57,9 @@ class Suspicion:
     `failures` counts breaching runs since it began; `confirmed` only those of them whose page was
     told the exposing flag value, and that began after a control passed again if one did not.
     `breached`: the rules are still at their limit. `failing_since`: start of the first failure
-    since the last pass, `failed_at` of the latest. `confirmed_at`: of the latest run that
-    confirmed.
+    since the last pass, `failed_at` of the latest; `failing_at`: which probes failed where, and did
+    not pass since. `confirmed_at`: of the latest run that confirmed. `against_at`: locations whose
+    latest control says that the act would not help.
     """
 
     since: datetime
@@ -72,11 +73,14 @@ class Suspicion:
     breached: bool = True
     failing_since: datetime | None = None
     failed_at: datetime | None = None
+    failing_at: tuple[tuple[str, str], ...] = ()
     confirmed_at: datetime | None = None
     confirm_since: datetime | None = None
     control: ControlFinding | None = None
     control_at: datetime | None = None
     control_reason: str = ""
+    control_location: str = ""
+    against_at: tuple[str, ...] = ()
     control_asked_at: datetime | None = None
     confirm_asked_at: datetime | None = None
     would_trip_noted: bool = False
@@ -119,6 +123,7 @@ class Probation:
     passed since then. `suspect_since`: start of an exposed run that failed and is not yet
     explained; `repeated`: another one failed too; `control`: what the control said since then.
     `asked_at`: when runs to explain it were asked for. `told`: people know why nothing follows.
+    `location`: where it failed. `control_failed_at`: start of the latest control that failed.
     """
 
     step: int
@@ -133,6 +138,8 @@ class Probation:
     asked_at: datetime | None = None
     told: bool = False
     restoring: bool = False
+    location: str = ""
+    control_failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

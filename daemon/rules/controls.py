@@ -22,7 +22,7 @@ def judge_control(run: Run) -> ControlRan:
         finding = ControlFinding.POWERLESS if rendered else ControlFinding.FAILS
     else:
         finding = ControlFinding.UNKNOWN
-    return ControlRan(finding, run.id, run.started_at, plain(run.reason))
+    return ControlRan(finding, run.id, run.started_at, plain(run.reason), run.location)
 
 
 def judge_proof(guard: GuardSpec, run: Run, before: Iterable[Run] = ()) -> ProofRan:

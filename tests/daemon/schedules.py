@@ -61,12 +61,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of the timeline, from `start_s` up to `end_s`; `chance` is of a call of the API."""
+    """One fault of the timeline, from `start_s` up to `end_s`; `chance` is of a call of the API.
+
+    `where`: met at this location alone; empty: at all.
+    """
 
     kind: Kind
     start_s: float
     end_s: float = 1e9
     chance: float = 1.0
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,11 @@ class World:
     def _at(self, at_s: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._events, (max(at_s, self.now_s), next(self._number), happen))
 
-    def _on(self, kind: Kind) -> bool:
-        return any(fault.kind is kind and self._is_on(fault) for fault in self.faults)
+    def _on(self, kind: Kind, location: str = "") -> bool:
+        return any(
+            fault.kind is kind and self._is_on(fault) and fault.where in ("", location)
+            for fault in self.faults
+        )
 
     def _is_on(self, fault: Fault) -> bool:
         return fault.start_s <= self.now_s < fault.end_s
@@ -228,24 +235,28 @@ class World:
                 parts = parts[::-1] if order.control_first else parts
             self._walk(location, parts)
 
-    def _walk(self, location: str, parts: list[tuple[str, Purpose]]) -> None:
-        """Walk the parts one after the other; each run is handed over when it is done."""
-        if not parts:
-            self._free[location] += 1
-            self._start(location)
-            return
+    def _walk(
+        self, location: str, parts: list[tuple[str, Purpose]], walked: tuple[Run, ...] = ()
+    ) -> None:
+        """Walk the parts one after the other; the runs are handed over together, at the end."""
         run, took_s = self._run(location, *parts[0])
+        runs = (*walked, run)
 
         def end() -> None:
-            self._came_in(run)
-            self._walk(location, parts[1:])
+            if parts[1:]:
+                self._walk(location, parts[1:], runs)
+                return
+            self._free[location] += 1
+            self._start(location)
+            for each in runs:
+                self._came_in(each)
 
         self._at(self.now_s + took_s, end)
 
     def _run(self, location: str, probe: str, purpose: Purpose) -> tuple[Run, float]:
         told: bool | None = False if probe == "control" else self.flag
         rendered: bool | None = told
-        outcome, hard, took_s = self._page(probe, told is True)
+        outcome, hard, took_s = self._page(probe, told is True, location)
         if self._on(Kind.PROBE):
             outcome, told, rendered, took_s = Outcome.ERROR, None, None, 1.0
         elif self._on(Kind.TOGGLES) and probe != "control":
@@ -265,9 +276,9 @@ class World:
         )
         return run, took_s + self.chance.random() * 0.2
 
-    def _page(self, probe: str, exposed: bool) -> tuple[Outcome, bool, float]:
+    def _page(self, probe: str, exposed: bool, location: str) -> tuple[Outcome, bool, float]:
         """What a browser meets that starts now: its outcome, whether it is hard, how long."""
-        if self._on(Kind.SITE):
+        if self._on(Kind.SITE, location):
             return Outcome.FAILED, True, 1.5
         if probe == "widget" and not exposed:
             return Outcome.SKIPPED, False, 1.0

@@ -70,12 +70,16 @@ class Story:
     def passes(self, times: int = 1, **same: Any) -> Story:
         return self.runs_in("P" * times, **same)
 
-    def control(self, finding: str, *, started_s_ago: float = 1, run_id: str = "") -> Story:
-        """A control comes in: passes, fails, powerless or unknown."""
+    def control(
+        self, finding: str, *, started_s_ago: float = 1, run_id: str = "", location: str = ""
+    ) -> Story:
+        """A control comes in from where the latest run did: passes, fails, powerless, unknown."""
         self.wait(1)
         started = self.now - timedelta(seconds=started_s_ago)
         name = run_id or f"control-{self.now.isoformat()}"
-        return self.tell(ControlRan(ControlFinding(finding), name, started, "seen by the control"))
+        reason = "seen by the control"
+        location = location or (self.runs[-1].location if self.runs else "local")
+        return self.tell(ControlRan(ControlFinding(finding), name, started, reason, location))
 
     def proof(self, proven: bool, *, started_s_ago: float = 0.5, run_id: str = "") -> Story:
         self.wait(1)

@@ -16,6 +16,7 @@ from config.schema import Config
 from daemon.answers import KEPT, Answers
 from daemon.app import Daemon
 from daemon.demo import DEMO, GUARD
+from daemon.guard.messages import OperatorAsked
 from daemon.journal import JournalError
 from probes.model import Exposure, Outcome, Purpose, Run
 from tests.e2e.conftest import World
@@ -168,6 +169,15 @@ def test_no_worker_is_kept_free_where_no_probe_of_the_guard_runs(
     wired.daemon.pools["far"] = far  # type: ignore[assignment]
     failed(wired)
     assert far.told == ["spare False"]
+
+
+def test_a_worker_is_kept_free_for_an_act_that_no_run_led_to(
+    wired: Wired, pool: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wired.daemon.engine, "apply_pending", lambda: None)
+    wired.daemon.engine.ask(GUARD, OperatorAsked("trip", "ann", "because"))
+    wired.daemon._spare_workers()
+    assert pool.told == ["spare True"]
 
 
 def test_a_turn_that_fails_keeps_no_worker_free_for_ever(

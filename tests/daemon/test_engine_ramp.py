@@ -81,3 +81,12 @@ def test_a_restart_asks_anew_for_what_would_confirm(desk: Desk) -> None:
     desk.engine.apply_pending()
     assert [(o.probe, o.purpose, o.control) for o in desk.dispatched] == asked
     assert asked == [("widget", Purpose.CONFIRM, "control")]
+
+
+@pytest.mark.parametrize(("away_s", "control_first"), [(29, True), (30, False)])
+def test_after_a_restart_the_control_goes_first_where_a_failure_is_young_enough_beside_it(
+    desk: Desk, away_s: float, control_first: bool
+) -> None:
+    desk.fails().wait(away_s).reopen()
+    desk.engine.apply_pending()
+    assert [order.control_first for order in desk.dispatched] == [control_first]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from daemon.guard import Phase
+from daemon.guard.asking import soon_asked
 from daemon.guard.messages import CloseIncident, OpenIncident, RunProbe
 from probes.model import Outcome, Purpose
-from tests.daemon.build import run, slow
+from tests.daemon.build import T0, run, slow
 from tests.daemon.story import Story
 
 LIMIT_3 = {"rule": "consecutive_failures", "limit": 3}
@@ -141,6 +142,56 @@ def test_a_location_that_says_nothing_at_all_holds_no_quorum_up() -> None:
     assert story.flips, "c was never heard of"
 
 
+def test_a_control_says_nothing_of_a_location_where_nothing_failed() -> None:
+    story = Story(hard_confirmations=1).fails(location="b").control("passes", location="a")
+    tell_runs(story, "HHH", location="b")
+    assert not story.flips
+    assert "the control has not been measured yet" in story.blockers
+    tell_runs(story.control("passes", location="b"), "H", location="b")
+    assert story.flips
+
+
+def test_a_location_where_the_thing_passed_since_has_nothing_for_its_control_to_explain() -> None:
+    story = Story(clear_passes=3).fails(location="b").passes(location="b").fails(location="a")
+    story.control("passes", location="b")
+    assert "the control has not been measured yet" in story.blockers
+
+
+def test_a_control_that_fails_is_not_outdated_by_one_that_passes_elsewhere() -> None:
+    story = Story(hard_confirmations=1).fails(location="b")
+    story.control("fails", location="b").control("passes", location="a")
+    tell_runs(story, "HHH", location="b")
+    assert story.phase is Phase.SITE_DOWN
+    assert not story.flips
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_fails_beside_its_own_control_is_killed_though_the_site_is_down_elsewhere(
+    late: bool,
+) -> None:
+    story = Story(quorum=1).fails(location="b").control("fails", location="b")
+    tell_runs(story, "HH", location="b")
+    tell_runs(story, "H", location="a")
+    story.control("passes", location="a")
+    if late:
+        story.control("fails", location="b", started_s_ago=4)
+    tell_runs(story, "HHHH", location="b")
+    assert not story.flips, "runs of a location whose control fails confirm nothing"
+    assert tell_runs(story, "HH", location="a").flips
+
+
+def test_runs_of_before_a_locations_control_passed_again_confirm_nothing() -> None:
+    story = Story(control_max_age_s=99).fails(location="a").control("passes", location="a")
+    tell_runs(story, "H", location="b")
+    story.control("fails", location="b")
+    story.control("passes", location="b")
+    late = run(Outcome.FAILED, (story.now - T0).total_seconds() - 5, location="b", hard=True)
+    story.take(late)
+    tell_runs(story, "H", location="b")
+    assert not story.flips
+    assert tell_runs(story, "H", location="b").flips
+
+
 # --- pairs and the runs asked for -----------------------------------------------------------------
 
 
@@ -154,8 +205,43 @@ def test_every_suspicion_begins_with_a_pair_whose_control_goes_first() -> None:
 
 
 def test_the_first_pair_alone_leads_to_the_act() -> None:
-    story = Story(hard_confirmations=1).suspect().control("passes")
-    assert story.runs_in("F", hard=True, **CONFIRM).flips
+    story = Story(hard_confirmations=1).suspect()
+    (pair,) = story.asked(RunProbe)
+    tellings = [lambda: story.control("passes"), lambda: tell_runs(story, "H", **CONFIRM)]
+    for tell in tellings if pair.control_first else tellings[::-1]:
+        tell()
+    assert story.flips
+
+
+def test_a_breach_reached_by_a_run_that_passed_begins_with_a_run_as_nothing_stands_beside() -> None:
+    ratio = {"rule": "failure_ratio", "limit": 0.5, "window_s": 600, "min_runs": 4}
+    story = Story(ratio).runs_in("FFPP")
+    (pair,) = story.asked(RunProbe)
+    assert (pair.control, pair.control_first) == ("control", False)
+
+
+def test_what_is_asked_soon_is_only_so_for_a_while() -> None:
+    story = Story(control_max_age_s=30, silent_after_s=900).suspect()
+    assert soon_asked(story.spec, story.state, story.now) == ("widget", "proof")
+    story.wait(60)
+    assert soon_asked(story.spec, story.state, story.now)
+    story.wait(1)
+    assert soon_asked(story.spec, story.state, story.now) == ()
+
+
+@pytest.mark.parametrize("why", ["held", "site", "observed"])
+def test_a_guard_that_cannot_act_now_asks_for_nothing_soon(why: str) -> None:
+    story = Story(mode="observe" if why == "observed" else "enforce").suspect()
+    if why == "held":
+        story.operator("hold")
+    elif why == "site":
+        story.control("fails")
+    else:
+        tell_runs(story.control("passes"), "HH")
+    assert soon_asked(story.spec, story.state, story.now) == ()
+    if why == "observed":
+        enforcing = story.spec.model_copy(update={"mode": "enforce"})
+        assert soon_asked(enforcing, story.state, story.now)
 
 
 def test_run_and_control_go_first_in_turn_while_a_suspicion_lasts() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from daemon.guard import GuardRefuses, Phase, is_due
+from daemon.guard.asking import soon_asked
 from daemon.guard.messages import CloseIncident, Flip, OpenIncident, RunProbe, Share
 from probes.model import Purpose
 from tests.daemon.build import run, slow
@@ -148,6 +150,64 @@ def test_a_step_acknowledged_after_it_was_overtaken_starts_nothing() -> None:
 
 
 # --- down -----------------------------------------------------------------------------------------
+
+
+def test_the_first_pair_of_a_failed_step_begins_with_the_control() -> None:
+    story = at_step(1).fails()
+    (pair,) = story.asked(RunProbe)
+    assert (pair.control, pair.control_first, pair.not_before) == ("control", True, None)
+
+
+def test_pairs_whose_control_fails_are_asked_for_after_a_moment_and_not_in_a_tight_loop() -> None:
+    story = at_step(1).fails()
+    for _ in range(4):
+        (pair,) = story.asked(RunProbe)
+        story.control("fails")
+        assert not story.asked(RunProbe)
+        story.fails(**CONFIRM)
+        (again,) = story.asked(RunProbe)
+        assert pair.control_first
+        assert again.not_before == story.now + timedelta(seconds=story.spec.propagation.retry_s)
+        assert not story.fails().asked(RunProbe), "it is under way"
+        story.fails(**CONFIRM).control("unknown", started_s_ago=99)
+        story.last = (again,)
+    assert kills(story) == 1
+
+
+def test_a_site_that_is_down_for_one_location_does_not_end_a_ramp() -> None:
+    story = at_step(1).fails(location="b").control("passes", location="a")
+    story.fails(location="b", **CONFIRM)
+    assert kills(story) == 1
+    story.passes(location="a").control("fails", location="b").fails(location="b")
+    assert kills(story) == 1
+    assert kills(story.control("passes", location="b").fails(location="b")) == 2
+
+
+def test_another_location_takes_the_place_of_one_that_fell_silent() -> None:
+    story = at_step(1, control_max_age_s=30).fails(location="a").fails(3, location="b")
+    assert story.state.probation is not None
+    assert story.state.probation.location == "a"
+    story.wait(31).fails(location="b").control("passes", location="b").fails(location="b")
+    assert kills(story) == 2
+
+
+def test_a_pass_elsewhere_does_not_clear_what_failed_here() -> None:
+    story = at_step(1).fails(location="a").passes(location="b")
+    assert kills(story.control("passes", location="a").fails(location="a")) == 2
+
+
+def test_the_control_of_the_location_that_fell_silent_says_nothing_of_the_next() -> None:
+    story = at_step(1, control_max_age_s=30).fails(location="a").wait(20)
+    story.control("passes", location="a").wait(10).fails(2, location="b")
+    assert kills(story) == 1
+    assert kills(story.control("passes", location="b")) == 2
+
+
+def test_a_failed_step_is_asked_about_soon() -> None:
+    story = at_step(1)
+    assert soon_asked(story.spec, story.state, story.now) == ()
+    story.fails()
+    assert soon_asked(story.spec, story.state, story.now) == ("widget", "proof")
 
 
 def test_one_failure_alone_does_not_kill() -> None:

@@ -96,6 +96,35 @@ def test_no_fault_of_the_site_the_probe_or_the_toggles_ever_kills(
 
 
 @few
+@given(
+    seed=seeds,
+    down_s=st.floats(5, 60),
+    where=st.sampled_from(["ab", "abc"]),
+    hard=st.integers(1, 2),
+    workers=workers,
+)
+def test_a_site_that_is_down_for_one_location_is_never_taken_for_the_widget(
+    seed: int, down_s: float, where: str, hard: int, workers: int
+) -> None:
+    faults = [Fault(Kind.SITE, 10, 10 + down_s, where="b")]
+    world = World(
+        faults, seed=seed, locations=where, workers=workers, hard_confirmations=hard
+    ).live(80)
+    assert world.kills == []
+
+
+@few
+@given(seed=seeds, where=st.sampled_from(["ab", "abc"]), start_s=st.floats(10, 40))
+def test_a_widget_that_breaks_while_the_site_is_down_for_one_location_is_killed(
+    seed: int, where: str, start_s: float
+) -> None:
+    faults = [Fault(Kind.SITE, 5, where="b"), Fault(Kind.WIDGET_HARD, start_s)]
+    world = World(faults, seed=seed, locations=where).live(start_s + 60)
+    assert world.guards_kills
+    assert world.guards_kills[0] > start_s
+
+
+@few
 @given(seed=seeds, faults=innocent(100), where=locations)
 def test_a_powerless_flag_is_never_killed(seed: int, faults: list[Fault], where: str) -> None:
     broken = [Fault(Kind.POWERLESS, 0), Fault(Kind.WIDGET_HARD, 20)]

@@ -83,6 +83,22 @@ def test_all_workers_serve_what_a_guard_asks_for(two: Watched, site: Site, tmp_p
     assert {two.next().id for _ in asked} == {each.id for each in asked}
 
 
+def test_what_is_due_is_walked_beside_what_a_guard_asked_for(
+    two: Watched, site: Site, tmp_path: Path
+) -> None:
+    here = {"here": str(tmp_path / "asked")}
+    asked = job("waits_for_a_file", site.target, here, purpose=Purpose.CONFIRM, timeout_s=20)
+    due = job("opens", site.target)
+    two.pool.spare(True)
+    two.pool.submit(asked)
+    wait_until((tmp_path / "asked").exists)
+
+    assert two.run(due).id == due.id
+
+    (tmp_path / "asked").unlink()
+    assert two.next().id == asked.id
+
+
 def test_from_a_failed_run_to_its_judging_one_worker_is_kept_free(
     two: Watched, site: Site, tmp_path: Path
 ) -> None:
