@@ -84,7 +84,7 @@ class UnderWay:
                 purpose=Purpose.CONFIRM,
                 control=beside,
             )
-        for location in probes[order.probe].locations:
+        for location in probes[order.where or order.probe].locations:
             run = walk(order, location, faults)
             self.purposes[run] = order.purpose
             self.waited_for.add(run)

@@ -136,7 +136,8 @@ class Scheduler:
         config = self._config
         if order.probe not in config.probes:
             return
-        for location in config.probes[order.probe].locations:
+        where = order.where if order.where in config.probes else order.probe
+        for location in config.probes[where].locations:
             job = _job(config, order.probe, location, order.purpose, trace=order.trace)
             if order.control in config.probes:
                 control = _job(config, order.control, location, Purpose.CONTROL, trace=order.trace)

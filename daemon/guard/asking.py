@@ -43,7 +43,9 @@ def ask_for_runs(
     if control_wanted:
         # A control that just failed is asked again after a moment, not in a tight loop.
         wait = timedelta(seconds=0 if suspicion.control is None else spec.propagation.retry_s)
-        asked.append(RunProbe(spec.control, Purpose.CONTROL, not_before=now + wait))
+        # Where the thing fails: another location's control says nothing of it.
+        where = suspicion.probe
+        asked.append(RunProbe(spec.control, Purpose.CONTROL, not_before=now + wait, where=where))
         suspicion = replace(suspicion, control_asked_at=now)
     return replace(state, suspicion=suspicion), tuple(asked)
 

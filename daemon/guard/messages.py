@@ -92,7 +92,8 @@ class RunProbe:
     """Run a probe now, or at `not_before`. Perishable: a late one is dropped.
 
     `control`: a probe walked in the same worker, seconds apart; `control_first` says in which
-    order. `fresh`: in a browser that was just started.
+    order. `fresh`: in a browser that was just started. `where`: a probe at whose locations it is
+    run; empty: at its own.
     """
 
     probe: str
@@ -102,6 +103,7 @@ class RunProbe:
     control: str = ""
     control_first: bool = False
     fresh: bool = False
+    where: str = ""
     kind: Literal["run_probe"] = "run_probe"
 
 

@@ -120,7 +120,8 @@ def on_control(spec: GuardSpec, state: GuardState, control: ControlRan, now: dat
         if not came:
             return state, ()  # another's, and one of ours is still under way
         wait = timedelta(seconds=spec.propagation.retry_s)
-        again = RunProbe(spec.control, Purpose.CONTROL, not_before=now + wait)
+        where = probation.probe
+        again = RunProbe(spec.control, Purpose.CONTROL, not_before=now + wait, where=where)
         return replace(state, probation=replace(probation, asked_at=now)), (again,)
     if control.finding is ControlFinding.FAILS:
         text = f"the control fails too: the site is at fault, the ramp waits: {control.reason}"

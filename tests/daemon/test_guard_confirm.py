@@ -151,6 +151,12 @@ def test_a_control_says_nothing_of_a_location_where_nothing_failed() -> None:
     assert story.flips
 
 
+def test_a_control_by_itself_is_asked_for_where_the_thing_fails() -> None:
+    story = Story().suspect().control("fails").fails(3)
+    alone = [order for order in story.ever_asked(RunProbe) if order.purpose is Purpose.CONTROL]
+    assert {order.where for order in alone} == {"widget"}
+
+
 def test_a_location_where_the_thing_passed_since_has_nothing_for_its_control_to_explain() -> None:
     story = Story(clear_passes=3).fails(location="b").passes(location="b").fails(location="a")
     story.control("passes", location="b")

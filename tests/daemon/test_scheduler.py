@@ -7,7 +7,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from daemon.metrics import Metrics
 from daemon.scheduler import Scheduler
 from daemon.web.desk import ProbeBusy
 from probes.model import FailedRequest, Outcome, Purpose, Run
+from probes.pool import LocalPool
 from tests.probes.conftest import PAGE, WALKS, Answer, Site, wait_until
 from tests.probes.pools import Watched
 
@@ -62,7 +64,8 @@ class Desk:
         self.site = site
         self.metrics = Metrics(CollectorRegistry(), (1.0,))
         self.config = self.configured("widget", "control", "page")
-        self.scheduler = Scheduler(self.config, {"local": pool.pool}, self.metrics)
+        self.pools = {"local": pool.pool}
+        self.scheduler = Scheduler(self.config, self.pools, self.metrics)
 
     def configured(self, *names: str, **of_widget: Any) -> Config:
         probes: dict[str, Any] = {
@@ -133,6 +136,25 @@ def test_an_order_whose_control_is_gone_is_a_plain_run(desk: Desk) -> None:
 
     run = desk.runs(1)[0]
     assert (run.probe, run.pair, run.outcome) == ("widget", "", Outcome.PASSED)
+
+
+@pytest.mark.parametrize(("where", "runs"), [("widget", 1), ("", 0), ("gone", 0)])
+def test_a_control_is_walked_where_the_probe_fails_that_it_is_asked_for(
+    desk: Desk, where: str, runs: int
+) -> None:
+    config = desk.configured("widget", "control")
+    control = config.probes["control"].model_copy(update={"locations": ("far",)})
+    desk.scheduler.reload(
+        config.model_copy(update={"probes": {**config.probes, "control": control}})
+    )
+    sent: list[str] = []
+    far = SimpleNamespace(submit=lambda job: sent.append(job.location))
+    desk.pools["far"] = cast("LocalPool", far)
+
+    desk.scheduler.dispatch(RunProbe("control", Purpose.CONTROL, where=where))
+
+    assert [run.location for run in desk.runs(runs)] == ["local"] * runs
+    assert sent == ["far"] * (1 - runs)
 
 
 def test_an_order_whose_probe_is_gone_runs_nothing(desk: Desk) -> None:
