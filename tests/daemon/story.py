@@ -185,3 +185,10 @@ class Story:
             )
             for order in self.asked(RunProbe)
         ]
+
+
+def tell_runs(story: Story, pattern: str, **same: Any) -> Story:
+    """Let runs come in: H failed hard, F failed, P passed."""
+    for letter in pattern:
+        story.runs_in("F" if letter == "H" else letter, hard=letter == "H", **same)
+    return story

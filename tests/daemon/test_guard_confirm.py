@@ -1,4 +1,4 @@
-"""What confirms a breach: hard and soft runs, a quorum of locations, runs and controls in pairs."""
+"""What confirms a breach: hard and soft runs, runs and controls in pairs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,13 @@ from daemon.guard import Phase
 from daemon.guard.asking import soon_asked
 from daemon.guard.messages import CloseIncident, OpenIncident, RunProbe
 from probes.model import Outcome, Purpose
-from tests.daemon.build import T0, run, slow
-from tests.daemon.story import Story
+from tests.daemon.build import run, slow
+from tests.daemon.story import Story, tell_runs
 
 LIMIT_3 = {"rule": "consecutive_failures", "limit": 3}
 RATIO = {"rule": "failure_ratio", "limit": 0.9, "window_s": 600, "min_runs": 50}
 SLOW = {"rule": "step_duration", "step": "open", "limit_s": 2, "runs": 1}
 CONFIRM: dict[str, Any] = {"purpose": Purpose.CONFIRM}
-
-
-def tell_runs(story: Story, pattern: str, **same: Any) -> Story:
-    """Let runs come in: H failed hard, F failed, P passed."""
-    for letter in pattern:
-        story.runs_in("F" if letter == "H" else letter, hard=letter == "H", **same)
-    return story
 
 
 # --- hard and soft ------------------------------------------------------------------------------
@@ -67,135 +60,6 @@ def test_the_first_breaching_run_is_no_confirmation_of_itself() -> None:
     story = tell_runs(Story(confirmations=1, hard_confirmations=1), "H").control("passes")
     assert not story.flips
     assert tell_runs(story, "H").flips
-
-
-# --- locations ----------------------------------------------------------------------------------
-
-
-def test_one_location_never_fills_a_quorum_of_two() -> None:
-    story = Story(quorum=2).suspect().control("passes").fails(12)
-    assert not story.flips
-    assert story.blockers == (
-        "12 of 3 confirming runs with the flag seen, or 0 of 2 hard ones; "
-        "1 of 2 locations have enough",
-    )
-
-
-@pytest.mark.parametrize(
-    ("quorum", "locations", "trips"),
-    [(1, 1, True), (2, 1, False), (2, 2, True), (2, 3, True), (3, 2, False), (3, 3, True)],
-)
-def test_a_quorum_of_locations_must_confirm_each_by_itself(
-    quorum: int, locations: int, trips: bool
-) -> None:
-    story = Story(quorum=quorum).fails(location="a").control("passes")
-    for location in "abc"[:locations]:
-        story.fails(3, location=location)
-    assert bool(story.flips) is trips
-
-
-def test_one_locations_runs_never_confirm_for_another() -> None:
-    story = Story().fails(location="a").control("passes")
-    for _ in range(2):
-        for location in "abc":
-            story.fails(location=location)
-    assert not story.flips, "six runs, but no location has three"
-    assert story.fails(location="b").flips
-
-
-def test_hard_runs_of_two_locations_do_not_add_up() -> None:
-    story = Story().fails(location="a").control("passes")
-    tell_runs(story, "H", location="a")
-    tell_runs(story, "H", location="b")
-    assert not story.flips
-    assert tell_runs(story, "H", location="b").flips
-
-
-def test_a_location_whose_own_rule_is_not_breached_confirms_nothing() -> None:
-    story = Story(LIMIT_3, quorum=2).fails(3, location="a").control("passes").fails(3, location="a")
-    story.fails(2, location="b")
-    assert not story.flips
-    assert [each.location for each in story.state.suspicion.confirmed] == ["a"]  # type: ignore[union-attr]
-
-
-def test_a_location_that_healed_takes_its_confirmations_with_it() -> None:
-    story = Story(quorum=2).fails(location="a").control("passes").fails(3, location="a")
-    story.fails(1, location="b").passes(1, location="a").fails(2, location="b")
-    assert not story.flips, "a is well again"
-    assert story.phase is Phase.SUSPECT
-    assert story.fails(3, location="a").flips
-
-
-def test_a_location_that_fell_silent_confirms_no_longer() -> None:
-    story = Story(quorum=2, silent_after_s=60).fails(location="a").control("passes")
-    story.fails(3, location="a").fails(1, location="b").wait(60)
-    story.fails(2, location="b").control("passes").fails(location="b")
-    assert not story.flips, "what a saw a minute ago is no second witness"
-    story.fails(3, location="a")
-    assert story.flips
-
-
-def test_a_location_that_says_nothing_at_all_holds_no_quorum_up() -> None:
-    story = Story(quorum=2).fails(location="a").control("passes")
-    for location in "ab":
-        story.fails(3, location=location)
-    assert story.flips, "c was never heard of"
-
-
-def test_a_control_says_nothing_of_a_location_where_nothing_failed() -> None:
-    story = Story(hard_confirmations=1).fails(location="b").control("passes", location="a")
-    tell_runs(story, "HHH", location="b")
-    assert not story.flips
-    assert "the control has not been measured yet" in story.blockers
-    tell_runs(story.control("passes", location="b"), "H", location="b")
-    assert story.flips
-
-
-def test_a_control_by_itself_is_asked_for_where_the_thing_fails() -> None:
-    story = Story().suspect().control("fails").fails(3)
-    alone = [order for order in story.ever_asked(RunProbe) if order.purpose is Purpose.CONTROL]
-    assert {order.where for order in alone} == {"widget"}
-
-
-def test_a_location_where_the_thing_passed_since_has_nothing_for_its_control_to_explain() -> None:
-    story = Story(clear_passes=3).fails(location="b").passes(location="b").fails(location="a")
-    story.control("passes", location="b")
-    assert "the control has not been measured yet" in story.blockers
-
-
-def test_a_control_that_fails_is_not_outdated_by_one_that_passes_elsewhere() -> None:
-    story = Story(hard_confirmations=1).fails(location="b")
-    story.control("fails", location="b").control("passes", location="a")
-    tell_runs(story, "HHH", location="b")
-    assert story.phase is Phase.SITE_DOWN
-    assert not story.flips
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_what_fails_beside_its_own_control_is_killed_though_the_site_is_down_elsewhere(
-    late: bool,
-) -> None:
-    story = Story(quorum=1).fails(location="b").control("fails", location="b")
-    tell_runs(story, "HH", location="b")
-    tell_runs(story, "H", location="a")
-    story.control("passes", location="a")
-    if late:
-        story.control("fails", location="b", started_s_ago=4)
-    tell_runs(story, "HHHH", location="b")
-    assert not story.flips, "runs of a location whose control fails confirm nothing"
-    assert tell_runs(story, "HH", location="a").flips
-
-
-def test_runs_of_before_a_locations_control_passed_again_confirm_nothing() -> None:
-    story = Story(control_max_age_s=99).fails(location="a").control("passes", location="a")
-    tell_runs(story, "H", location="b")
-    story.control("fails", location="b")
-    story.control("passes", location="b")
-    late = run(Outcome.FAILED, (story.now - T0).total_seconds() - 5, location="b", hard=True)
-    story.take(late)
-    tell_runs(story, "H", location="b")
-    assert not story.flips
-    assert tell_runs(story, "H", location="b").flips
 
 
 # --- pairs and the runs asked for -----------------------------------------------------------------

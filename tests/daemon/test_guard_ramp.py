@@ -12,42 +12,15 @@ from daemon.guard.asking import soon_asked
 from daemon.guard.messages import CloseIncident, Flip, OpenIncident, RunProbe, Share
 from probes.model import Purpose
 from tests.daemon.build import run, slow
+from tests.daemon.ramps import at_step, kills, ramping
 from tests.daemon.story import Story
 
-RAMP = {
-    "actor": "probe-1",
-    "percentages": [10, 50],
-    "bake_s": 60,
-    "passes": 3,
-    "hold_off_s": 100,
-    "hold_off_cap_s": 350,
-}
 SLOW = {"rule": "step_duration", "step": "open", "limit_s": 2, "runs": 1}
 CONFIRM: dict[str, Any] = {"purpose": Purpose.CONFIRM}
 
 
-def ramping(*rules: dict[str, Any], **changes: Any) -> Story:
-    changes.setdefault("kills_per_day", 9)
-    return Story(*rules, recovery="ramp", ramp=RAMP, **changes)
-
-
-def at_step(step: int, *rules: dict[str, Any], **changes: Any) -> Story:
-    """A guard whose flag was given back as far as this step, just written."""
-    story = ramping(*rules, **changes).killed().time_passes(100).step_written()
-    for _ in range(step):
-        story.passes(3).time_passes(60).step_written()
-    assert story.phase is Phase.PROBATION
-    assert story.state.probation is not None
-    assert story.state.probation.step == step
-    return story
-
-
 def steps(story: Story) -> list[int]:
     return [flip.step for flip in story.flips if flip.step is not None]
-
-
-def kills(story: Story) -> int:
-    return len([f for f in story.flips if not f.restore and f.step is None])
 
 
 # --- up -------------------------------------------------------------------------------------------
@@ -172,35 +145,6 @@ def test_pairs_whose_control_fails_are_asked_for_after_a_moment_and_not_in_a_tig
         story.fails(**CONFIRM).control("unknown", started_s_ago=99)
         story.last = (again,)
     assert kills(story) == 1
-
-
-def test_a_site_that_is_down_for_one_location_does_not_end_a_ramp() -> None:
-    story = at_step(1).fails(location="b").control("passes", location="a")
-    story.fails(location="b", **CONFIRM)
-    assert kills(story) == 1
-    story.passes(location="a").control("fails", location="b").fails(location="b")
-    assert kills(story) == 1
-    assert kills(story.control("passes", location="b").fails(location="b")) == 2
-
-
-def test_another_location_takes_the_place_of_one_that_fell_silent() -> None:
-    story = at_step(1, control_max_age_s=30).fails(location="a").fails(3, location="b")
-    assert story.state.probation is not None
-    assert story.state.probation.location == "a"
-    story.wait(31).fails(location="b").control("passes", location="b").fails(location="b")
-    assert kills(story) == 2
-
-
-def test_a_pass_elsewhere_does_not_clear_what_failed_here() -> None:
-    story = at_step(1).fails(location="a").passes(location="b")
-    assert kills(story.control("passes", location="a").fails(location="a")) == 2
-
-
-def test_the_control_of_the_location_that_fell_silent_says_nothing_of_the_next() -> None:
-    story = at_step(1, control_max_age_s=30).fails(location="a").wait(20)
-    story.control("passes", location="a").wait(10).fails(2, location="b")
-    assert kills(story) == 1
-    assert kills(story.control("passes", location="b")) == 2
 
 
 def test_a_failed_step_is_asked_about_soon() -> None:

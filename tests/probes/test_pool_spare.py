@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from probes.model import Outcome, Purpose
-from probes.runner import Job
 from tests.probes.conftest import Answer, Site, job, wait_until
 from tests.probes.pools import Watched
 
@@ -34,19 +33,44 @@ def two(running: dict[int, Watched], site: Site) -> Iterator[Watched]:
     assert (running[2].pool.busy, running[2].pool.waiting) == (0, 0)
 
 
-def waits(site: Site, here: Path) -> Job:
-    """Give a job that is due, makes a file, and ends when that is gone or after 20 s."""
-    return job("waits_for_a_file", site.target, {"here": str(here)}, timeout_s=20)
+class Waiting:
+    """A job that begins by making a file, and ends once that is gone."""
+
+    def __init__(self, site: Site, here: Path, purpose: Purpose = Purpose.SCHEDULED) -> None:
+        params = {"here": str(here)}
+        self.job = job("waits_for_a_file", site.target, params, purpose=purpose, timeout_s=20)
+        self.has_begun = here.exists
+        self.end = here.unlink
+
+
+Two = Callable[..., tuple[Waiting, Waiting]]
+
+
+@pytest.fixture
+def waiting(site: Site, tmp_path: Path) -> Two:
+    return lambda *purpose: (
+        Waiting(site, tmp_path / "first", *purpose),
+        Waiting(site, tmp_path / "second", *purpose),
+    )
+
+
+def ends(watched: Watched, *waiting: Waiting) -> None:
+    """Let them begin and end, and see that each gave its run."""
+    for each in waiting:
+        wait_until(each.has_begun)
+    for each in waiting:
+        each.end()
+    assert {watched.next().id for _ in waiting} == {each.job.id for each in waiting}
 
 
 def test_what_is_only_due_leaves_one_worker_free_while_a_guard_will_ask(
-    two: Watched, site: Site, tmp_path: Path
+    two: Watched, site: Site, waiting: Two
 ) -> None:
-    first, second = waits(site, tmp_path / "first"), waits(site, tmp_path / "second")
+    first, second = waiting()
     two.pool.spare(True)
-    two.pool.submit(first)
-    two.pool.submit(second)
-    wait_until((tmp_path / "first").exists)
+    two.pool.submit(first.job)
+    two.pool.submit(second.job)
+    wait_until(first.has_begun)
     assert (two.pool.busy, two.pool.waiting) == (1, 1)
 
     asked = job("opens", site.target, purpose=Purpose.CONFIRM)
@@ -54,81 +78,57 @@ def test_what_is_only_due_leaves_one_worker_free_while_a_guard_will_ask(
     assert (two.pool.busy, two.pool.waiting) == (1, 1)
 
     two.pool.spare(False)
-    wait_until((tmp_path / "second").exists)
+    wait_until(second.has_begun)
     assert (two.pool.busy, two.pool.waiting) == (2, 0)
-    for name in ("first", "second"):
-        (tmp_path / name).unlink()
-    assert {two.next().id, two.next().id} == {first.id, second.id}
+    ends(two, first, second)
 
 
-def test_all_workers_serve_what_a_guard_asks_for(two: Watched, site: Site, tmp_path: Path) -> None:
-    asked = [
-        job(
-            "waits_for_a_file",
-            site.target,
-            {"here": str(tmp_path / name)},
-            purpose=Purpose.CONFIRM,
-            timeout_s=20,
-        )
-        for name in "ab"
-    ]
+def test_all_workers_serve_what_a_guard_asks_for(two: Watched, waiting: Two) -> None:
     two.pool.spare(True)
+    asked = waiting(Purpose.CONFIRM)
     for each in asked:
-        two.pool.submit(each)
+        two.pool.submit(each.job)
 
-    for name in "ab":
-        wait_until((tmp_path / name).exists)
-    for name in "ab":
-        (tmp_path / name).unlink()
-    assert {two.next().id for _ in asked} == {each.id for each in asked}
+    ends(two, *asked)
 
 
 def test_what_is_due_is_walked_beside_what_a_guard_asked_for(
-    two: Watched, site: Site, tmp_path: Path
+    two: Watched, site: Site, waiting: Two
 ) -> None:
-    here = {"here": str(tmp_path / "asked")}
-    asked = job("waits_for_a_file", site.target, here, purpose=Purpose.CONFIRM, timeout_s=20)
+    asked, _ = waiting(Purpose.CONFIRM)
     due = job("opens", site.target)
     two.pool.spare(True)
-    two.pool.submit(asked)
-    wait_until((tmp_path / "asked").exists)
+    two.pool.submit(asked.job)
+    wait_until(asked.has_begun)
 
     assert two.run(due).id == due.id
 
-    (tmp_path / "asked").unlink()
-    assert two.next().id == asked.id
+    ends(two, asked)
 
 
 def test_from_a_failed_run_to_its_judging_one_worker_is_kept_free(
-    two: Watched, site: Site, tmp_path: Path
+    two: Watched, site: Site, waiting: Two
 ) -> None:
     failed = two.run(job("breaks_a_promise", site.target))
     assert failed.outcome is Outcome.FAILED
-    first, second = waits(site, tmp_path / "first"), waits(site, tmp_path / "second")
-    two.pool.submit(first)
-    two.pool.submit(second)
-    wait_until((tmp_path / "first").exists)
+    first, second = waiting()
+    two.pool.submit(first.job)
+    two.pool.submit(second.job)
+    wait_until(first.has_begun)
     assert (two.pool.busy, two.pool.waiting) == (1, 1)
 
     two.pool.judged(failed.id)
 
-    wait_until((tmp_path / "second").exists)
-    for name in ("first", "second"):
-        (tmp_path / name).unlink()
-    assert {two.next().id, two.next().id} == {first.id, second.id}
+    ends(two, first, second)
 
 
-def test_a_run_that_passed_keeps_no_worker_free(two: Watched, site: Site, tmp_path: Path) -> None:
+def test_a_run_that_passed_keeps_no_worker_free(two: Watched, site: Site, waiting: Two) -> None:
     assert two.run(job("opens", site.target)).outcome is Outcome.PASSED
-    both = [waits(site, tmp_path / name) for name in "ab"]
+    both = waiting()
     for each in both:
-        two.pool.submit(each)
+        two.pool.submit(each.job)
 
-    for name in "ab":
-        wait_until((tmp_path / name).exists)
-    for name in "ab":
-        (tmp_path / name).unlink()
-    assert {two.next().id for _ in both} == {each.id for each in both}
+    ends(two, *both)
 
 
 def test_the_only_worker_is_kept_from_nobody(running: dict[int, Watched], site: Site) -> None:
