@@ -261,6 +261,18 @@ def test_a_control_alone_is_walked_with_the_faults_too(hall: Hall) -> None:
     assert hall.told(drill).good
 
 
+def test_a_control_alone_is_walked_where_the_probe_fails(hall: Hall) -> None:
+    probes = dict(hall.config.probes)
+    probes["control"] = probes["control"].model_copy(update={"locations": ("elsewhere",)})
+    hall.config = hall.config.model_copy(update={"probes": probes})
+    hall.open()
+    hall.start()
+    hall.come_in(control=Outcome.ERROR).come_in(control=Outcome.ERROR)
+    for _ in range(8):
+        hall.tick()
+    assert {each.location for each in hall.walked if each.probe == "control"} == {"local"}
+
+
 def test_a_control_without_a_browser_goes_beside_a_journey(hall: Hall) -> None:
     probes = dict(hall.config.probes)
     probes["control"] = hall.config.probes["widget"].model_copy(

@@ -168,10 +168,16 @@ def test_a_drill_walks_probe_and_control_with_the_fault_and_counts_as_neither(
     desk: Desk, site: Site, control_first: bool
 ) -> None:
     site.answers["/"] = Answer("<!doctype html><script src='/api'></script>")
-    order = RunProbe("widget", Purpose.CONFIRM, control="control", control_first=control_first)
+    wait_until(lambda: len(desk.pool.workers()) == 2, 30)
+    before = {each.pid for each in psutil.Process().children(recursive=True)}
+    order = RunProbe(
+        "widget", Purpose.CONFIRM, control="control", control_first=control_first, fresh=True
+    )
     drill = desk.scheduler.drill(order, "local", (API,))
 
     runs = desk.runs(2)
+    (fresh,) = set(desk.written("chromium"))
+    assert fresh not in before
     names = ["widget", "control"]
     assert [run.probe for run in runs] == (names[::-1] if control_first else names)
     assert {run.purpose for run in runs} == {Purpose.DRILL}
